@@ -48,7 +48,7 @@ func Prefixes(args []string) ([]netip.Prefix, error) {
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
 		if p != p.Masked() {
-			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+			return nil, fmt.Errorf("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
 		}
 		if before := p.Bits() - 96; p.Addr().Is4In6() && before >= 0 { // no IPv4 address would match it
 			return nil, fmt.Errorf("%s stands for IPv4 addresses; write it as IPv4, %s", p, netip.PrefixFrom(p.Addr().Unmap(), before))
@@ -70,7 +70,7 @@ func ServersAt(usual uint16, args []string) ([]netip.AddrPort, error) {
 			server, err = netip.AddrPortFrom(a, usual), nil
 		}
 		if err != nil || server.Port() == 0 {
-			return nil, fmt.Errorf("%q is neither an address nor one with a port, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)
+			return nil, fmt.Errorf("%q is not ADDR or ADDR:PORT, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)
 		}
 		servers = append(servers, server)
 	}
@@ -113,7 +113,7 @@ func Existing(path string) (string, error) {
 // FolderToMake takes one directory. If it is missing, the server makes it at start, not earlier: checking a
 // Corefile changes nothing.
 func FolderToMake(args []string) (string, error) {
-	dir, err := One(args, "a folder")
+	dir, err := One(args, "a directory")
 	if err != nil {
 		return "", err
 	}
@@ -130,7 +130,7 @@ func canBeMade(folder string) error {
 		info, err := os.Stat(at)
 		switch {
 		case err == nil && !info.IsDir():
-			return fmt.Errorf("%s is not a folder", at)
+			return fmt.Errorf("%s is not a directory", at)
 		case err == nil, at == filepath.Dir(at):
 			return nil
 		}
@@ -148,7 +148,7 @@ func Socket(args []string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(abs); err == nil && info.Mode()&os.ModeSocket == 0 {
-		return "", fmt.Errorf("%s is there and is not a socket; name another path", abs)
+		return "", fmt.Errorf("%s exists and is not a socket; use another path", abs)
 	}
 	return abs, canBeMade(filepath.Dir(abs))
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestArgumentsAreTakenOrNamed(t *testing.T) {
+func TestArgumentsAreAcceptedOrNamed(t *testing.T) {
 	prefixes := func(args []string) (string, error) { p, err := Prefixes(args); return fmt.Sprint(p), err }
 	servers := func(args []string) (string, error) { s, err := Servers(args); return fmt.Sprint(s), err }
 	key := func(args []string) (string, error) {
@@ -21,17 +21,17 @@ func TestArgumentsAreTakenOrNamed(t *testing.T) {
 		want, err string
 	}{
 		{prefixes, "10.0.0.0/8 192.0.2.1 ::1", "[10.0.0.0/8 192.0.2.1/32 ::1/128]", ""},
-		{prefixes, "10.0.0.1/8", "", "10.0.0.0/8 is meant?"},
+		{prefixes, "10.0.0.1/8", "", "did you mean 10.0.0.0/8?"},
 		{prefixes, "::ffff:192.0.2.0/120", "", "::ffff:192.0.2.0/120 stands for IPv4 addresses; write it as IPv4, 192.0.2.0/24"},
 		{prefixes, "::ffff:0:0/96", "", "write it as IPv4, 0.0.0.0/0"},
 		{prefixes, "10.0.0.0/8 ::ffff:c000:201", "", "write it as IPv4, 192.0.2.1/32"},
-		{prefixes, "::ffff:192.0.2.0/95", "", "is meant?"},
+		{prefixes, "::ffff:192.0.2.0/95", "", "did you mean"},
 		{prefixes, "::/0 64:ff9b::/96", "[::/0 64:ff9b::/96]", ""},
 		{prefixes, "fe80::1%lo", "", `"fe80::1%lo" is neither a prefix nor an address`},
 		{prefixes, "here", "", `"here" is neither a prefix nor an address`},
 		{servers, "192.0.2.1 192.0.2.1:5353 2001:db8::1 [2001:db8::1]:5353", "[192.0.2.1:53 192.0.2.1:5353 [2001:db8::1]:53 [2001:db8::1]:5353]", ""},
-		{servers, "192.0.2.1:0", "", "is neither an address nor one with a port"},
-		{servers, "192.0.2.1:dns", "", "is neither an address nor one with a port"},
+		{servers, "192.0.2.1:0", "", "is not ADDR or ADDR:PORT"},
+		{servers, "192.0.2.1:dns", "", "is not ADDR or ADDR:PORT"},
 		{key, "Feed", "feed. hmac-sha256.", ""},
 		{key, "feed. HMAC-SHA512", "feed. hmac-sha512.", ""},
 		{key, "feed hmac-md5", "", `"hmac-md5" is not one of hmac-sha224.`},
@@ -52,14 +52,14 @@ func TestArgumentsAreTakenOrNamed(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
-		t.Error("reading an argument made a folder")
+		t.Error("reading an argument created a directory")
 	}
 	if got, err := FolderToMake([]string{dir}); err != nil || got != dir {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, args := range [][]string{{"arguments.go"}, {dir, dir}, nil} {
 		if _, err := FolderToMake(args); err == nil {
-			t.Errorf("%q is taken for a folder", args)
+			t.Errorf("%q was accepted as a directory", args)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func Settings(c *caddy.Controller, set func() error) (opened bool, err error) {
 			return true, err
 		}
 		if c.NextArg() {
-			return true, c.Errf("%s: unexpected %q behind it: it has no settings in braces", key, c.Val())
+			return true, c.Errf("%s: unexpected %q after it: it has no settings in braces", key, c.Val())
 		}
 	}
 	return true, nil
@@ -43,7 +43,7 @@ func Rest(c *caddy.Controller) ([]string, error) {
 // Begins returns an error if a block's brace stands where the next directive of that name would begin.
 func Begins(c *caddy.Controller, name string) error {
 	if c.Val() == "{" {
-		return c.Errf("unexpected {: it belongs on the line of %s, behind its arguments", name)
+		return c.Errf("unexpected {: it belongs on the line of %s, after its arguments", name)
 	}
 	return nil
 }

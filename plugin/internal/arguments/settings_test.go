@@ -8,7 +8,7 @@ import (
 	"github.com/coredns/caddy"
 )
 
-// read reads "plug ARGS... { key ARGS... }", in which the key deep has a block.
+// read parses "plug ARGS... { key ARGS... }", in which the key deep has a block.
 func read(c *caddy.Controller) (keys []string, err error) {
 	for c.Next() {
 		if err := Begins(c, "plug"); err != nil {
@@ -39,9 +39,9 @@ func read(c *caddy.Controller) (keys []string, err error) {
 	return keys, nil
 }
 
-// TestABraceThatNobodyExpectsIsNamedWithItsLine holds that what is in such a brace is no
-// setting of the block around it.
-func TestABraceThatNobodyExpectsIsNamedWithItsLine(t *testing.T) {
+// TestAnUnexpectedBraceIsNamedWithItsLine checks that the content of such a brace is not
+// taken as settings of the block around it.
+func TestAnUnexpectedBraceIsNamedWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"plug":                              "[plug ]",
 		"plug a b":                          "[plug a b]",
@@ -53,14 +53,14 @@ func TestABraceThatNobodyExpectsIsNamedWithItsLine(t *testing.T) {
 		"plug\n{\nx\n}":                     "Testfile:2 - Error during parsing: unexpected {: it belongs on the line of plug",
 		"plug a\n{\nx\n}":                   "Testfile:2 - Error during parsing: unexpected {: it belongs on the line of plug",
 		"plug a{\nx\n}":                     `Testfile:1 - Error during parsing: "a{": a space is missing before the {`,
-		"plug {\nx 1 {\ny\n}\n}":            `Testfile:2 - Error during parsing: x: unexpected "{" behind it: it has no settings in braces`,
-		"plug {\nx {\n}\ny\n}":              `Testfile:2 - Error during parsing: x: unexpected "{" behind it`,
+		"plug {\nx 1 {\ny\n}\n}":            `Testfile:2 - Error during parsing: x: unexpected "{" after it: it has no settings in braces`,
+		"plug {\nx {\n}\ny\n}":              `Testfile:2 - Error during parsing: x: unexpected "{" after it`,
 		"plug {\nx 1\n{\ny\n}\n}":           "Testfile:3 - Error during parsing: unexpected {: it belongs on the line of the key",
 		"plug {\nx 1{\ny\n}\n}":             `Testfile:2 - Error during parsing: "1{": a space is missing before the {`,
 		"plug {\nx{\ny\n}\n}":               `Testfile:2 - Error during parsing: "x{": a space is missing before the {`,
-		"plug {\ndeep {\nx {\ny\n}\n}\n}":   `Testfile:3 - Error during parsing: x: unexpected "{" behind it`,
+		"plug {\ndeep {\nx {\ny\n}\n}\n}":   `Testfile:3 - Error during parsing: x: unexpected "{" after it`,
 		"plug {\ndeep\n{\nx\n}\n}":          "Testfile:3 - Error during parsing: unexpected {",
-		"plug {\ndeep {\nx\n} y\n}":         `Testfile:4 - Error during parsing: deep: unexpected "y" behind it`,
+		"plug {\ndeep {\nx\n} y\n}":         `Testfile:4 - Error during parsing: deep: unexpected "y" after it`,
 		"plug {\ndeep {\nx 1\n}\n}\nplug a": "[plug  deep x 1 plug a]",
 	} {
 		keys, err := read(caddy.NewTestController("dns", text))

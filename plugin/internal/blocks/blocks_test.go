@@ -8,7 +8,7 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
-func TestWhatBlocksServe(t *testing.T) {
+func TestBlocksServeTheZonesOfTheirKeys(t *testing.T) {
 	for _, c := range []struct{ block, zones, bound string }{
 		{"Fn.Example.org", "[{fn.example.org. 53}]", "[] true"},
 		{"fn.example.org:5300 dns://a.example tls://b.example", "[{fn.example.org. 5300} {a.example. 53}]", "[] true"},
@@ -32,7 +32,7 @@ func TestWhatBlocksServe(t *testing.T) {
 	}
 }
 
-// TestKeysThatCoreDNSRefusesAreNamed has what CoreDNS 1.15 says of each.
+// TestKeysThatCoreDNSRefusesAreNamed lists keys that CoreDNS 1.15 refuses.
 func TestKeysThatCoreDNSRefusesAreNamed(t *testing.T) {
 	const all = " is served on all addresses by one server block"
 	for text, want := range map[string]string{

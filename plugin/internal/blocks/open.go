@@ -24,8 +24,8 @@ func Open(path string, all []caddyfile.ServerBlock) (warnings []error) {
 				continue
 			}
 			at := tokens[0] // with a file if it is imported
-			warnings = append(warnings, fmt.Errorf("%s:%d: %s answers everybody for all names: allow your clients' networks alone, as in "+
-				"`acl { allow net 10.0.0.0/8; block }`, with a line for each, or say that it is meant with `acl { allow net * }`", cmp.Or(at.File, path), at.Line, name))
+			warnings = append(warnings, fmt.Errorf("%s:%d: %s answers all names for any client (an open resolver): allow only your clients' networks, for example "+
+				"`acl { allow net 10.0.0.0/8; block }`, one line per network, or confirm that this is intended with `acl { allow net * }`", cmp.Or(at.File, path), at.Line, name))
 		}
 	}
 	return warnings

@@ -8,8 +8,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
-// TestAResolverForEverybodyIsNamedUnlessItIsMeant has a block for each.
-func TestAResolverForEverybodyIsNamedUnlessItIsMeant(t *testing.T) {
+// TestAnOpenResolverIsReportedUnlessIntended has a block for each case.
+func TestAnOpenResolverIsReportedUnlessIntended(t *testing.T) {
 	const forward = "forward . 192.0.2.53\n"
 	for block, open := range map[string]bool{
 		". {\n" + forward + "}":                                                                   true,

@@ -34,17 +34,17 @@ func Overlaps(all []caddyfile.ServerBlock) (faults []error) {
 		for _, key := range block.Keys {
 			places, err := placesOf(block, key)
 			if err != nil {
-				faults = append(faults, fmt.Errorf("the server block's key %s is not one of CoreDNS's: %w", key, err))
+				faults = append(faults, fmt.Errorf("the server block key %s is not valid: %w", key, err))
 			}
 			for _, p := range places {
 				everywhere := place{p.carrier, p.zone, ""}
 				switch {
 				case len(block.Tokens["view"]) > 0:
 				case taken[p]:
-					faults = append(faults, fmt.Errorf("%s is served twice: put what is served there into one server block", p))
+					faults = append(faults, fmt.Errorf("%s is served twice: list it once, in one server block", p))
 				case taken[everywhere] || p.host == "" && len(hosts[p]) > 0:
 					faults = append(faults, fmt.Errorf(
-						"%s is served on all addresses by one server block, and on one of them by another: bind each to addresses of its own", everywhere))
+						"%s is served on all addresses by one server block and on one address by another: bind each block to its own addresses", everywhere))
 				default:
 					taken[p] = true
 					hosts[everywhere] = append(hosts[everywhere], p.host)

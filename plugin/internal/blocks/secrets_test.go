@@ -10,8 +10,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
-// TestEachSecretThatOthersCanReadIsNamed has every directive that names one, readable by
-// all and, as the control, by its owner alone.
+// TestEachSecretThatOthersCanReadIsNamed covers every directive that names a secret,
+// readable by all and, as the control, only by its owner.
 func TestEachSecretThatOthersCanReadIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	for directive, file := range map[string]string{

@@ -116,7 +116,7 @@ func (i *instance) start() {
 	i.end = end
 	i.running.Go(func() {
 		if err := filewatch.Folders(ctx, i.list, i.reload, func(err error) { log.Warning(err) }); err != nil {
-			log.Errorf("certificates are not followed: %v", err)
+			log.Errorf("certificates are not reloaded when they change: %v", err)
 		}
 	})
 }

@@ -28,7 +28,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// follow is a directive of the tests that does no more than ours do in their set-up.
+// follow is a directive of the tests that does what our directives do during set-up, and
+// no more.
 func init() {
 	plugin.Register("follow", func(c *caddy.Controller) error { Follow(c); return nil })
 	plugin.Register("fail", func(c *caddy.Controller) error {
@@ -46,7 +47,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// folder has the files of one certificate.
+// folder contains the files of one certificate.
 type folder struct {
 	*testing.T
 	dir string
@@ -56,7 +57,8 @@ func (f folder) files() Files {
 	return Files{filepath.Join(f.dir, "tls.crt"), filepath.Join(f.dir, "tls.key")}
 }
 
-// renew replaces the certificate by one of a name, as a program does that renames.
+// renew replaces the certificate by one for the name, with a rename as ACME clients do
+// it.
 func (f folder) renew(name string, notBefore, notAfter time.Time) {
 	f.Helper()
 	of := f.files()
@@ -77,7 +79,7 @@ func newFolder(t *testing.T) folder {
 }
 
 // serve starts DNS over TLS, HTTPS and QUIC, with the lines in its block, and returns
-// the addresses of TLS, HTTPS and QUIC.
+// their addresses in this order.
 func (f folder) serve(lines string) (dot, doh, doq string) {
 	f.Helper()
 	corefile := fmt.Sprintf("tls://.:0 https://.:0 quic://.:0 {\n bind %s\n tls %s/tls.crt %[2]s/tls.key\n whoami\n %s\n}", fixture.AnotherLoopback(), f.dir, lines)
@@ -111,7 +113,7 @@ func (f folder) serve(lines string) (dot, doh, doq string) {
 	return dot, doh, doq
 }
 
-// presented is the name of the certificate that a new connection is shown.
+// presented returns the name of the certificate that a new connection gets.
 func presented(t *testing.T, network, addr string, protocols ...string) string {
 	t.Helper()
 	config := &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}
@@ -131,7 +133,7 @@ func presented(t *testing.T, network, addr string, protocols ...string) string {
 	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// eventually waits until a new connection is shown the certificate of the name.
+// eventually waits until a new connection gets the certificate for the name.
 func eventually(t *testing.T, addr, want string) {
 	t.Helper()
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
@@ -140,14 +142,14 @@ func eventually(t *testing.T, addr, want string) {
 			return
 		}
 		if time.Since(start) > 20*time.Second {
-			t.Fatalf("new connections are shown %s, want %s", got, want)
+			t.Fatalf("new connections get the certificate of %s, want %s", got, want)
 		}
 	}
 }
 
-// TestARenewedCertificateIsUsedAndOpenConnectionsGoOn renews under an open connection;
-// a block that does not follow is the control.
-func TestARenewedCertificateIsUsedAndOpenConnectionsGoOn(t *testing.T) {
+// TestARenewedCertificateIsUsedAndOpenConnectionsContinue renews under an open
+// connection; a block that does not follow its files is the control.
+func TestARenewedCertificateIsUsedAndOpenConnectionsContinue(t *testing.T) {
 	f := newFolder(t)
 	dot, doh, doq := f.serve("follow")
 	still, _, _ := f.serve("")
@@ -159,7 +161,7 @@ func TestARenewedCertificateIsUsedAndOpenConnectionsGoOn(t *testing.T) {
 	defer conn.Close()
 	ask := func() {
 		if _, _, err := client.ExchangeWithConn(new(dns.Msg).SetQuestion("example.org.", dns.TypeA), conn); err != nil {
-			t.Errorf("the open connection is lost: %v", err)
+			t.Errorf("the open connection was lost: %v", err)
 		}
 	}
 	ask()
@@ -173,15 +175,15 @@ func TestARenewedCertificateIsUsedAndOpenConnectionsGoOn(t *testing.T) {
 		t.Errorf("QUIC shows %s", got)
 	}
 	if got := presented(t, "tcp", still); got != "first" {
-		t.Errorf("control: a block that does not follow shows %s", got)
+		t.Errorf("control: a block that does not follow its files shows %s", got)
 	}
 	if got := testutil.ToFloat64(loads.WithLabelValues(f.files().Cert, "used")); got != 1 {
-		t.Errorf("%v loads are counted", got)
+		t.Errorf("%v loads were counted", got)
 	}
 }
 
-// TestABadCertificateIsRefusedAloneAndByName keeps the one before, and takes the next
-// good one.
+// TestABadCertificateIsRefusedAloneAndByName keeps the previous certificate, and accepts
+// the next valid one.
 func TestABadCertificateIsRefusedAloneAndByName(t *testing.T) {
 	now := time.Now()
 	for what, spoil := range map[string]func(folder){
@@ -206,28 +208,29 @@ func TestABadCertificateIsRefusedAloneAndByName(t *testing.T) {
 				t.Errorf("the certificate in use is %s", got)
 			}
 			if !strings.Contains(p.said, what) || !strings.Contains(p.said, f.dir) {
-				t.Errorf("it is refused for %q, want the file and %q", p.said, what)
+				t.Errorf("refused with %q, want the file and %q", p.said, what)
 			}
 			if got := testutil.ToFloat64(loads.WithLabelValues(p.Cert, "refused")); got != 1 {
-				t.Errorf("%v refusals are counted for one file that stayed as it was", got)
+				t.Errorf("%v refusals were counted for one unchanged file", got)
 			}
 			f.renew("third", time.Time{}, now.Add(time.Hour))
 			p.reload()
 			if got := p.current.Load().Leaf.Subject.CommonName; got != "third" {
-				t.Errorf("after a good one came, %s is in use", got)
+				t.Errorf("after a valid one, %s is in use", got)
 			}
 		})
 	}
 }
 
-// renewOnlyCert leaves the key as it was.
+// renewOnlyCert leaves the key unchanged.
 func (f folder) renewOnlyCert() {
 	of := f.files()
 	fixture.CertificateOf(f, of.Cert, of.Key+".other", &x509.Certificate{NotAfter: time.Now().Add(time.Hour)})
 }
 
-// TestBlocksAtOnePortMayNameOneCertificate by two names, as they may without following.
-func TestBlocksAtOnePortMayNameOneCertificate(t *testing.T) {
+// TestBlocksOnOnePortMayShareACertificate under two names, as blocks may that do not
+// follow their files.
+func TestBlocksOnOnePortMayShareACertificate(t *testing.T) {
 	f := newFolder(t)
 	if err := os.Symlink(f.dir, f.dir+"-too"); err != nil {
 		t.Fatal(err)
@@ -251,9 +254,9 @@ func TestBlocksAtOnePortMayNameOneCertificate(t *testing.T) {
 	}
 }
 
-// TestAConfigurationThatIsReplacedFollowsNoMore restarts in vain and then well; each
-// renewal is loaded once, by the configuration that runs.
-func TestAConfigurationThatIsReplacedFollowsNoMore(t *testing.T) {
+// TestAReplacedConfigurationStopsFollowingItsFiles restarts with a failure and then
+// successfully; each renewal is loaded once, by the running configuration.
+func TestAReplacedConfigurationStopsFollowingItsFiles(t *testing.T) {
 	f := newFolder(t)
 	corefile := func(plugin string) caddy.CaddyfileInput {
 		text := fmt.Sprintf("tls://.:0 {\n bind 127.0.0.1\n follow\n tls %s/tls.crt %[1]s/tls.key\n %s\n}", f.dir, plugin)
@@ -264,7 +267,7 @@ func TestAConfigurationThatIsReplacedFollowsNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := instance.Restart(corefile("fail")); err == nil {
-		t.Fatal("control: a configuration that cannot start is taken")
+		t.Fatal("control: a configuration that cannot start was accepted")
 	}
 	if instance, err = instance.Restart(corefile("whoami")); err != nil {
 		t.Fatal(err)
@@ -273,7 +276,7 @@ func TestAConfigurationThatIsReplacedFollowsNoMore(t *testing.T) {
 	f.renew("second", time.Time{}, time.Now().Add(time.Hour))
 	eventually(t, addr, "second")
 	if alive := instances.Sweep(); len(alive) != 1 {
-		t.Errorf("%d configurations follow, want one", len(alive))
+		t.Errorf("%d configurations follow their files, want one", len(alive))
 	}
 	for _, err := range instance.ShutdownCallbacks() {
 		t.Error(err)
@@ -282,8 +285,8 @@ func TestAConfigurationThatIsReplacedFollowsNoMore(t *testing.T) {
 		t.Error(err)
 	}
 	f.renew("third", time.Time{}, time.Now().Add(time.Hour))
-	time.Sleep(200 * time.Millisecond) // long past what a watch waits for quiet
+	time.Sleep(200 * time.Millisecond) // longer than a watch waits for changes to end
 	if got := testutil.ToFloat64(loads.WithLabelValues(f.files().Cert, "used")); got != 1 {
-		t.Errorf("%v loads are counted, want the running configuration's one", got)
+		t.Errorf("%v loads were counted, want only that of the running configuration", got)
 	}
 }

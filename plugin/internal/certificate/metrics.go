@@ -11,10 +11,10 @@ const subsystem = "certificate"
 var (
 	notAfter = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "not_after_timestamp_seconds",
-		Help: "When the certificate in use expires, in seconds since 1970, by its file.",
+		Help: "Expiry of the certificate in use as a Unix timestamp in seconds, by file.",
 	}, []string{"file"})
 	loads = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "loads_total",
-		Help: "Changed certificates, by their file and by result: used or refused.",
+		Help: "Certificate changes, by file and result: used or refused.",
 	}, []string{"file", "result"})
 )

@@ -53,7 +53,7 @@ func (p *pair) refuse(err error) {
 	}
 	p.said = err.Error()
 	loads.WithLabelValues(p.Cert, "refused").Inc()
-	log.Errorf("%v; the certificate before, valid until %s, stays in use", err, p.current.Load().Leaf.NotAfter.Format(time.DateTime))
+	log.Errorf("%v; keeping the previous certificate, valid until %s", err, p.current.Load().Leaf.NotAfter.Format(time.DateTime))
 }
 
 // Read returns the certificate of the files if it is usable now.

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// asking returns the option that counts of a query with COOKIE options.
+// asking returns the option that counts in a query with COOKIE options.
 func asking(t testing.TB, cookies ...string) *dns.EDNS0_COOKIE {
 	t.Helper()
 	return Of(query(t, cookies...))
@@ -32,7 +32,7 @@ func secret(text string) (s Secret) {
 	return s
 }
 
-// TestTheVectorsOfRFC9018 are appendix A.
+// TestTheVectorsOfRFC9018 covers appendix A.
 func TestTheVectorsOfRFC9018(t *testing.T) {
 	const one, before, after = "e5e973e5a6b2a43f48e7dc849e37bfcf", "dd3bdf9344b678b185a6f5cb60fca715", "445536bcd2513298075a5d379663c962"
 	for _, c := range []struct {
@@ -52,7 +52,7 @@ func TestTheVectorsOfRFC9018(t *testing.T) {
 			"A.2: the same client after 40 minutes", Secrets{secret(one)}, "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559734385, Valid,
 			"2464c4abcf10c957010000005cf7a871d4a564a1442aca77",
 		},
-		{ // It is an hour and 52 minutes old, so that it is not valid any more.
+		{ // It is 1 hour and 52 minutes old, so it has expired.
 			"A.3: reserved bits", Secrets{secret(one)}, "203.0.113.203", "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", 1559734700, Invalid,
 			"fc93fc62807ddb86010000005cf7a9acf73a7810aca2381e",
 		},
@@ -74,10 +74,10 @@ func TestTheVectorsOfRFC9018(t *testing.T) {
 	}
 }
 
-func TestACookieIsValidForItsClientItsHourAndItsSecretsAlone(t *testing.T) {
+func TestACookieIsValidOnlyForItsClientHourAndSecrets(t *testing.T) {
 	here, next, other := secret("00112233445566778899aabbccddeeff"), secret("ffeeddccbbaa99887766554433221100"), Secret{1}
 	client := netip.MustParseAddr("192.0.2.7")
-	for _, made := range []uint32{1_800_000_000, 30, ^uint32(0) - 30} { // the last two are beside the end of 32 bits
+	for _, made := range []uint32{1_800_000_000, 30, ^uint32(0) - 30} { // the last two are next to the end of 32 bits
 		secrets := Secrets{here, next}
 		q := secrets.Judge(asking(t, "0123456789abcdef"), client, made)
 		octets := secrets.Reply(&q, client, made)
@@ -118,14 +118,14 @@ func TestACookieIsValidForItsClientItsHourAndItsSecretsAlone(t *testing.T) {
 			wrong := octets
 			wrong[bit/8] ^= 1 << (bit % 8)
 			if q := secrets.Judge(asking(t, hex.EncodeToString(wrong[:])), client, made); q.Standing == Valid {
-				t.Errorf("a cookie with bit %d turned over is valid", bit)
+				t.Errorf("a cookie with bit %d flipped is valid", bit)
 			}
 		}
 	}
 }
 
-// TestEveryLengthIsJudged holds RFC 7873, section 5.2.2.
-func TestEveryLengthIsJudged(t *testing.T) {
+// TestCookiesOfEveryLengthAreClassified covers RFC 7873, section 5.2.2.
+func TestCookiesOfEveryLengthAreClassified(t *testing.T) {
 	secrets := Secrets{{}}
 	for size := range 300 {
 		want := Malformed
@@ -140,14 +140,14 @@ func TestEveryLengthIsJudged(t *testing.T) {
 		}
 	}
 	if q := secrets.Judge(asking(t), netip.IPv6Loopback(), 7); q.Standing != Absent {
-		t.Errorf("no cookie has standing %d", q.Standing)
+		t.Errorf("without a cookie, standing %d", q.Standing)
 	}
 	if q := secrets.Judge(asking(t, "0123456789abcdef", "01"), netip.IPv6Loopback(), 7); q.Standing != ClientOnly {
-		t.Errorf("a second cookie, which does not count, made the standing %d", q.Standing)
+		t.Errorf("a second cookie, which must not count, changed the standing to %d", q.Standing)
 	}
 }
 
-func TestJudgingAndReplyingDoNotAllocate(t *testing.T) {
+func TestCheckingAndReplyingDoNotAllocate(t *testing.T) {
 	secrets, from := Secrets{{1}, {2}}, netip.MustParseAddr("192.0.2.7")
 	option := asking(t, "2464c4abcf10c957010000005cf79f111f8130c3eee29480")
 	var reply [Size]byte
@@ -155,11 +155,11 @@ func TestJudgingAndReplyingDoNotAllocate(t *testing.T) {
 		q := secrets.Judge(option, from, 1559731985)
 		reply = secrets.Reply(&q, from, 1559731985)
 	}); n > 0 {
-		t.Errorf("%v allocations, and the reply %x", n, reply)
+		t.Errorf("%v allocations, reply %x", n, reply)
 	}
 }
 
-// FuzzQuery takes any message: nothing panics, and only what Reply made is valid.
+// FuzzQuery takes any message: nothing panics, and only cookies made by Reply are valid.
 func FuzzQuery(f *testing.F) {
 	for _, c := range [][]string{{"2464c4abcf10c957"}, {"fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"}, {"01"}, {"", "2464c4abcf10c957"}, nil} {
 		data, err := query(f, c...).Pack()
@@ -183,7 +183,7 @@ func FuzzQuery(f *testing.F) {
 				hash := s.hash(&q.octets, from)
 				return slices.Equal(hash[:], q.octets[Size-hashSize:])
 			}) {
-				t.Fatalf("%x is valid, and no secret made it", q.octets)
+				t.Fatalf("%x is valid, but was made with no secret", q.octets)
 			}
 		}
 		reply := secrets.Reply(&q, from, now)

@@ -67,7 +67,7 @@ func (j *Jar) Watch(ctx context.Context, onError func(error)) {
 	again := func() {
 		err := j.reload()
 		if err != nil && err.Error() != said {
-			onError(fmt.Errorf("%w; the last good secrets stay", err))
+			onError(fmt.Errorf("%w; keeping the last valid secrets", err))
 		}
 		if said = ""; err != nil {
 			said = err.Error()
@@ -118,18 +118,18 @@ func parse(path, text string) (all Secrets, err error) {
 		}
 		var s Secret
 		if len(line) != 2*len(s) {
-			return nil, fmt.Errorf("%s:%d: a secret has 32 hexadecimal digits, as `openssl rand -hex 16` prints them, and this line has %d characters", path, i+1, len(line))
+			return nil, fmt.Errorf("%s:%d: a secret must have 32 hexadecimal digits, and this line has %d characters; make one with `openssl rand -hex 16`", path, i+1, len(line))
 		}
 		if _, err := hex.Decode(s[:], []byte(line)); err != nil {
-			return nil, fmt.Errorf("%s:%d: a secret has hexadecimal digits only, as `openssl rand -hex 16` prints them", path, i+1)
+			return nil, fmt.Errorf("%s:%d: a secret must have hexadecimal digits only; make one with `openssl rand -hex 16`", path, i+1)
 		}
 		all = append(all, s)
 		if len(all) > maxSecrets {
-			return nil, fmt.Errorf("%s:%d: this is one more than the %d secrets that there may be; remove the oldest", path, i+1, maxSecrets)
+			return nil, fmt.Errorf("%s:%d: more than %d secrets; remove the oldest", path, i+1, maxSecrets)
 		}
 	}
 	if len(all) == 0 {
-		return nil, errors.New(path + ": has no secret; put 32 hexadecimal digits into it, as `openssl rand -hex 16` prints them")
+		return nil, errors.New(path + ": has no secret; add one with `openssl rand -hex 16`")
 	}
 	return all, nil
 }

@@ -18,9 +18,9 @@ func TestEveryFaultOfAFileIsNamedWithItsLineAndNeverItsSecret(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                 "has no secret",
 		"# none\n\n":                       "has no secret",
-		good + "00112233":                  ":2: a secret has 32 hexadecimal digits",
-		"zz112233445566778899aabbccddeeff": ":1: a secret has hexadecimal digits only",
-		strings.Repeat(good, 5):            ":5: this is one more than the 4 secrets",
+		good + "00112233":                  ":2: a secret must have 32 hexadecimal digits",
+		"zz112233445566778899aabbccddeeff": ":1: a secret must have hexadecimal digits only",
+		strings.Repeat(good, 5):            ":5: more than 4 secrets",
 		strings.Repeat("#", 70_000):        "is too large",
 	} {
 		path := filepath.Join(t.TempDir(), "secrets")
@@ -33,16 +33,16 @@ func TestEveryFaultOfAFileIsNamedWithItsLineAndNeverItsSecret(t *testing.T) {
 			continue
 		}
 		if strings.Contains(err.Error(), "2233") {
-			t.Errorf("the error tells the secret: %v", err)
+			t.Errorf("the error contains the secret: %v", err)
 		}
 	}
-	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder") {
-		t.Errorf("a folder: %v", err)
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("a directory: %v", err)
 	}
 }
 
-// TestAJarFollowsItsFile rolls the secret over as RFC 9018, section 5 has it, by a
-// rename as editors and ConfigMaps do it.
+// TestAJarFollowsItsFile rolls the secret over as in RFC 9018, section 5, with a rename
+// as editors and ConfigMaps do it.
 func TestAJarFollowsItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secrets")
 	put := func(text string) {
@@ -85,7 +85,7 @@ func TestAJarFollowsItsFile(t *testing.T) {
 	put(one + "\n" + two + "\n")
 	becomes(one, two)
 	put("not a secret")
-	if err := <-faults; !strings.Contains(err.Error(), "the last good secrets stay") {
+	if err := <-faults; !strings.Contains(err.Error(), "keeping the last valid secrets") {
 		t.Error(err)
 	}
 	becomes(one, two)
@@ -93,7 +93,7 @@ func TestAJarFollowsItsFile(t *testing.T) {
 	becomes(two, one)
 }
 
-func TestASecretOfTheProcessOutlivesAReload(t *testing.T) {
+func TestTheSecretOfTheProcessSurvivesAReload(t *testing.T) {
 	if a, b := New().Secrets(), New().Secrets(); len(a) != 1 || a[0] != b[0] || a[0] == (Secret{}) {
 		t.Error("two jars of one process have different secrets, or none")
 	}

@@ -2,7 +2,7 @@ package domain
 
 import "testing"
 
-func TestUnderMindsTheBordersOfLabels(t *testing.T) {
+func TestUnderComparesWholeLabels(t *testing.T) {
 	for _, c := range []struct {
 		name, zone string
 		want       bool

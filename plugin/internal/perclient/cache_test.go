@@ -45,7 +45,7 @@ func (a *answerer) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	return dns.RcodeSuccess, w.WriteMsg(m)
 }
 
-// written is a client's writer.
+// written is the writer of a client's query.
 type written struct {
 	dns.ResponseWriter
 	addr    string
@@ -59,7 +59,7 @@ func (w *written) WriteMsg(m *dns.Msg) error {
 	return nil
 }
 
-// cached returns the handlers around a cache with the setting, in front of a.
+// cached returns the handlers around a cache with the settings, in front of a.
 func cached(t *testing.T, setting string, a plugin.Handler) plugin.Handler {
 	t.Helper()
 	c := caddy.NewTestController("dns", setting)
@@ -77,7 +77,7 @@ func cached(t *testing.T, setting string, a plugin.Handler) plugin.Handler {
 	return beforeCache(h)
 }
 
-// ask returns what a client at the address gets: the rcode, and the text.
+// ask returns what a client at the address gets: the rcode and the text.
 func ask(t *testing.T, h plugin.Handler, addr string, qtype uint16) string {
 	t.Helper()
 	w := &written{addr: addr}
@@ -112,9 +112,9 @@ var settings = []string{
 	"cache . {\nserve_stale 1h\nserve_stale_policy prefer_positive\n}",
 }
 
-// TestWhatIsOldGivesWayToWhatDependsOnTheClient: a function is placed, or hidden, after
-// its name was asked for. The refresh that finds it has no client.
-func TestWhatIsOldGivesWayToWhatDependsOnTheClient(t *testing.T) {
+// TestACachedAnswerYieldsToOneThatDependsOnTheClient covers a function that is placed, or
+// hidden, after its name was queried. The refresh that finds it has no client.
+func TestACachedAnswerYieldsToOneThatDependsOnTheClient(t *testing.T) {
 	for _, setting := range settings {
 		synctest.Test(t, func(t *testing.T) {
 			a := &answerer{}
@@ -125,10 +125,10 @@ func TestWhatIsOldGivesWayToWhatDependsOnTheClient(t *testing.T) {
 				}
 			}
 			if !strings.Contains(setting, "prefetch") && a.asked.Load() != 1 {
-				t.Errorf("%s: what is the same for all was not cached", setting)
+				t.Errorf("%s: an answer that is the same for all clients was not cached", setting)
 			}
 			a.steers.Store(true)
-			for range 3 { // by the second at the latest, as the cache is set to
+			for range 3 { // by the second query at the latest, as the cache is configured
 				time.Sleep(time.Minute + time.Second)
 				ask(t, h, "192.0.2.1", dns.TypeTXT)
 				synctest.Wait()
@@ -147,13 +147,13 @@ func TestWhatIsOldGivesWayToWhatDependsOnTheClient(t *testing.T) {
 			ask(t, h, "192.0.2.1", dns.TypeTXT)
 			synctest.Wait()
 			if got := ask(t, h, "192.0.2.2", dns.TypeTXT); got != "NXDOMAIN" {
-				t.Errorf("%s: %s after nothing depends on the client any more", setting, got)
+				t.Errorf("%s: got %s after the answer stopped depending on the client", setting, got)
 			}
 		})
 	}
 }
 
-// TestAFailureThatDependsOnTheClientIsNotKept fails for one client alone.
+// TestAFailureThatDependsOnTheClientIsNotKept fails for only one client.
 func TestAFailureThatDependsOnTheClientIsNotKept(t *testing.T) {
 	for _, setting := range settings {
 		synctest.Test(t, func(t *testing.T) {
@@ -173,8 +173,9 @@ func TestAFailureThatDependsOnTheClientIsNotKept(t *testing.T) {
 	}
 }
 
-// TestEveryTypeHasANoteThatCachesTake: some look at the records of an answer by their type.
-func TestEveryTypeHasANoteThatCachesTake(t *testing.T) {
+// TestEveryTypeHasANoteThatCachesAccept covers caches that look at the records of an answer
+// by type.
+func TestEveryTypeHasANoteThatCachesAccept(t *testing.T) {
 	a := &answerer{}
 	a.steers.Store(true)
 	for qtype := range dns.TypeToString {
@@ -192,7 +193,8 @@ func TestEveryTypeHasANoteThatCachesTake(t *testing.T) {
 	}
 }
 
-// TestAnAnswerForAPartOfTheClientsIsNotKept: another server says so with the scope.
+// TestAnAnswerForAPartOfTheClientsIsNotKept has another server restrict its answer with
+// the scope.
 func TestAnAnswerForAPartOfTheClientsIsNotKept(t *testing.T) {
 	var scope uint8
 	asked := 0
@@ -206,7 +208,7 @@ func TestAnAnswerForAPartOfTheClientsIsNotKept(t *testing.T) {
 	})
 	for _, c := range []struct {
 		scope uint8
-		want  int // of three, after the note
+		want  int // after the note, of three records
 	}{{0, 1}, {1, 4}, {24, 4}} {
 		scope, asked = c.scope, 0
 		h := cached(t, "cache .", upstream)
@@ -229,6 +231,6 @@ func TestOnlyACacheIsWrapped(t *testing.T) {
 	}
 	alone := cached(t, "cache .", nil)
 	if got, want := ask(t, alone, "192.0.2.1", dns.TypeTXT), "none, SERVFAIL, plugin/cache: no next plugin found"; got != want {
-		t.Errorf("a cache with nothing behind it: %s, want %s", got, want)
+		t.Errorf("a cache without a next plugin: %s, want %s", got, want)
 	}
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	// The plugins that lead to nearcast, and those between.
+	// These are the plugins that lead to nearcast, and those between.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/auto"
 	_ "github.com/coredns/coredns/plugin/autopath"
@@ -64,27 +64,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// way is how a plugin of the build may come to hold a function's records.
+// way is how a plugin of the build may obtain a function's records.
 type way int
 
 const (
-	// never: it asks nothing for an answer of its own.
+	// never: it sends no query to produce its answer.
 	never way = iota
-	// chain: it has a name resolved inside the server, and copies records.
+	// chain: it resolves a name inside the server, and copies records.
 	chain
-	// passes: it hands on what plugins behind it write, as it is or changed.
+	// passes: it hands on what plugins behind it write, unchanged or changed.
 	passes
-	// network: it asks other servers. `nearcast check` warns of what leads back here.
+	// network: it queries other servers. `nearcast check` warns of those that lead back
+	// here.
 	network
 )
 
-// ways are those of all plugins, with the names of the test that go through each. Where
-// another has the same code for it, that plugin is named.
+// ways lists all plugins, with the test's names that go through each. A plugin that
+// shares another's code refers to that one.
 var ways = map[string]struct {
 	way   way
 	names []string
 	as    string
-	// same are names that the plugin has answered in its own server block alone.
+	// same are names that the plugin resolves only in its own server block.
 	same []string
 }{
 	"auto":         {chain, []string{"www.auto.test.", "two.auto.test.", "intra.auto.test."}, "", nil},
@@ -116,8 +117,8 @@ var ways = map[string]struct {
 	"tcp": {}, "timeouts": {}, "tls": {}, "transfer": {}, "view": {}, "whoami": {},
 }
 
-// TestEveryPluginOfTheBuildIsClassified fails for a new one, and for one that resolves
-// names inside the server and is not known to.
+// TestEveryPluginOfTheBuildIsClassified fails for a new plugin, and for one that resolves
+// names inside the server without being listed for it.
 func TestEveryPluginOfTheBuildIsClassified(t *testing.T) {
 	order, err := directives.Order()
 	if err != nil {
@@ -133,7 +134,7 @@ func TestEveryPluginOfTheBuildIsClassified(t *testing.T) {
 			t.Errorf("%s is not in the build", name)
 		}
 		if w.way == chain && len(w.names)+len(w.same) == 0 && len(ways[w.as].names) == 0 {
-			t.Errorf("%s: no name goes through it, nor through one of the same code", name)
+			t.Errorf("%s: no name goes through it, or through a plugin with the same code", name)
 		}
 	}
 	for _, name := range perclient.Straight {
@@ -164,8 +165,8 @@ func TestEveryPluginOfTheBuildIsClassified(t *testing.T) {
 	}
 }
 
-// backend is what kubernetes, k8s_external and etcd have of their clusters, as far as it
-// leads to other names: the plugins' own code makes answers of it.
+// backend is the part of the clusters of kubernetes, k8s_external and etcd that leads to
+// other names: the plugins' own code makes answers of it.
 type backend struct {
 	plugin.ServiceBackend
 	next plugin.Handler
@@ -201,15 +202,15 @@ func (b *backend) Lookup(ctx context.Context, state request.Request, name string
 	return upstream.New().Lookup(ctx, state, name, typ)
 }
 
-// nameOfServer is the name that is asked for to know which server answers.
+// nameOfServer is the name that is queried to find out which server answers.
 const nameOfServer = "server.etcd.test."
 
 var (
 	asked    atomic.Pointer[dnsserver.Server]
-	starting sync.Mutex // one at a time: asked is its, and so are variables of caddy
+	starting sync.Mutex // one at a time: asked belongs to it, and so do variables of caddy
 )
 
-// ServeDNS is etcd's, with less in it.
+// ServeDNS is a reduced version of etcd's.
 func (b *backend) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if r.Question[0].Name == nameOfServer {
 		s, _ := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
@@ -244,7 +245,7 @@ func (b *backend) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 const soa = "@ 300 SOA ns1 hostmaster 7 60 60 60 60\n@ 300 NS ns1\nns1 300 A 192.0.2.53\n"
 
-// zones are those of the plugins that read files.
+// zones are the zones of the plugins that read files.
 var zones = map[string]string{
 	"db.file.test": "$ORIGIN file.test.\n" + soa + `www 300 CNAME hello.demo.fn.example.org.
 two 300 CNAME www.auto.test.
@@ -274,7 +275,7 @@ var functions = []fixture.Function{
 	{Namespace: "blue", Name: "secret", Clusters: []string{"us-azure"}, Annotations: fixture.Unprobed("nearcast.dev/access", "private", "nearcast.dev/port", "http=80")},
 }
 
-// The blocks of the layouts: where functions are answered, and where all others are.
+// The blocks of the layouts: where functions are answered, and where everything else is.
 const (
 	steering = `nearcast fn.example.org {
 		cluster mk-core
@@ -319,7 +320,7 @@ const (
 	bind = "bind LOOPBACK\n"
 )
 
-// layouts are where caches and functions can be to each other.
+// layouts are the ways in which caches and functions can be arranged.
 var layouts = map[string]string{
 	"one block":               ".:0 {\n" + bind + "CACHE\n" + translating + steering + others + automatic + "}\n",
 	"cache outside":           ".:0 {\n" + bind + "CACHE\n" + translating + others + automatic + "}\nfn.example.org:0 {\n" + bind + translating + steering + "}\n",
@@ -339,13 +340,13 @@ var caches = map[string]string{
 	"stale in time":  "cache {\nsuccess 9984 1 0\ndenial 9984 1 0\nserve_stale 1h verify 2s\nserve_stale_policy prefer_positive\n}",
 }
 
-// asker is a client, by its address and by the subnet that it asks for.
+// asker is a client: its address and the subnet in its query.
 type asker struct{ source, subnet string }
 
 var askers = []asker{{"127.0.9.1", "10.2.0.0/24"}, {"127.0.9.1", "10.3.0.0/24"}, {"127.0.2.1", ""}, {"127.0.3.1", ""}, {"127.0.1.1", ""}}
 
-// server is a CoreDNS under test. It is asked without sockets, which have most of the
-// time otherwise.
+// server is a CoreDNS under test. It is queried without sockets, which would take most of
+// the time.
 type server struct {
 	t    *testing.T
 	addr string
@@ -417,7 +418,7 @@ func (s *server) ask(who asker, name string, qtype uint16, bits bool) *dns.Msg {
 	return w.reply
 }
 
-// substance is what a reply says, without how long.
+// substance is the content of a reply without its TTLs.
 func substance(m *dns.Msg) string {
 	parts := []string{dns.RcodeToString[m.Rcode]}
 	for _, section := range [][]dns.RR{m.Answer, m.Ns} {
@@ -441,7 +442,7 @@ var types = []struct {
 	bits  bool
 }{{dns.TypeA, false}, {dns.TypeA, true}, {dns.TypeAAAA, true}, {dns.TypeHTTPS, false}, {dns.TypeSRV, true}, {dns.TypeMX, false}}
 
-// tested are the names of all ways that a layout has.
+// tested returns the names of all ways in a layout.
 func tested(layout string) (names []string) {
 	for _, w := range ways {
 		names = append(names, w.names...)
@@ -453,9 +454,9 @@ func tested(layout string) (names []string) {
 	return slices.Compact(names)
 }
 
-// TestNoCacheGivesAClientWhatAnotherWasAnswered compares, by all ways, layouts and
-// settings, what each client gets in its turn with what it gets without a cache.
-func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
+// TestNoCacheGivesAClientTheAnswerOfAnother compares, for all ways, layouts and settings,
+// what each client gets in turn with what it gets without a cache.
+func TestNoCacheGivesAClientTheAnswerOfAnother(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range zones {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
@@ -464,7 +465,7 @@ func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
 		fixture.Write(t, filepath.Join(dir, name), text)
 	}
 	host := fixture.AnotherLoopback()
-	port := fmt.Sprint(fixture.FreePort(t, host)) // one for UDP and TCP
+	port := fmt.Sprint(fixture.FreePort(t, host)) // one port for UDP and TCP
 	serve(t, ".:"+port+" {\nbind "+host+"\netcd\nfile DIR/db.secondary.test secondary.test\ntransfer secondary.test {\nto *\n}\n}", "DIR", dir)
 	for layout, text := range layouts {
 		t.Run(layout, func(t *testing.T) {
@@ -492,7 +493,7 @@ func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
 			}
 			for _, name := range names {
 				if !differ[name] && !strings.HasPrefix(name, "no") && !strings.HasPrefix(name, "gone") {
-					t.Errorf("%s: clients get the same without a cache, as %s", name, without[fmt.Sprint(name, types[0], askers[0])])
+					t.Errorf("%s: all clients get the same without a cache: %s", name, without[fmt.Sprint(name, types[0], askers[0])])
 				}
 			}
 			running := map[string]*server{}
@@ -501,7 +502,7 @@ func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
 			}
 			for round := range 2 {
 				if round > 0 {
-					time.Sleep(1100 * time.Millisecond) // what is kept for a second is stale
+					time.Sleep(1100 * time.Millisecond) // an entry kept for a second is stale
 				}
 				for label, s := range running {
 					s.compare(names, without, fmt.Sprintf("cache %s, round %d", label, round))
@@ -511,7 +512,7 @@ func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
 	}
 }
 
-// compare asks everything once for each client, and once again.
+// compare sends every query once for each client, and once again.
 func (s *server) compare(names []string, without map[string]string, label string) {
 	for _, name := range names {
 		for _, q := range types {
@@ -535,7 +536,7 @@ func (s *server) await(names ...string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%v are not loaded", names)
+			s.t.Fatalf("zones not loaded: %v", names)
 		}
 	}
 }

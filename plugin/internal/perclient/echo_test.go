@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// subnetOf is a client's option.
+// subnetOf returns a client's option.
 func subnetOf(scope uint8) *dns.EDNS0_SUBNET {
 	return &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, SourceScope: scope, Address: net.IPv4(10, 2, 0, 0)}
 }
@@ -36,23 +36,23 @@ func serveFirst(t *testing.T, r *dns.Msg, next plugin.HandlerFunc) *dns.Msg {
 	return w.replies[0]
 }
 
-// TestTheReplyHasTheLongestScopeOfWhatWentIntoIt has the forms that a reply comes in.
-func TestTheReplyHasTheLongestScopeOfWhatWentIntoIt(t *testing.T) {
+// TestAReplyHasTheLongestScopeOfItsParts covers the forms that a reply comes in.
+func TestAReplyHasTheLongestScopeOfItsParts(t *testing.T) {
 	for label, c := range map[string]struct {
 		noted []uint8
 		make  func(*dns.Msg)
 		want  int // -1 for no option
 	}{
-		"nothing depends":     {nil, func(*dns.Msg) {}, -1},
-		"the same for all":    {[]uint8{0}, func(*dns.Msg) {}, 0},
-		"no OPT":              {[]uint8{16}, func(*dns.Msg) {}, 16},
-		"several":             {[]uint8{8, 24, 0}, func(*dns.Msg) {}, 24},
-		"IPv6's longest":      {[]uint8{128}, func(*dns.Msg) {}, 128},
-		"an OPT":              {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true) }, 16},
-		"a shorter one":       {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(8)} }, 16},
-		"a longer one":        {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(24)} }, 24},
-		"an upstream's alone": {nil, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(24)} }, 24},
-		"a signature (TSIG)":  {[]uint8{16}, func(m *dns.Msg) { m.SetTsig("key.", dns.HmacSHA256, 300, 1) }, 16},
+		"no answer depends on the client": {nil, func(*dns.Msg) {}, -1},
+		"the same for all":                {[]uint8{0}, func(*dns.Msg) {}, 0},
+		"no OPT":                          {[]uint8{16}, func(*dns.Msg) {}, 16},
+		"several":                         {[]uint8{8, 24, 0}, func(*dns.Msg) {}, 24},
+		"IPv6's longest":                  {[]uint8{128}, func(*dns.Msg) {}, 128},
+		"an OPT":                          {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true) }, 16},
+		"a shorter one":                   {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(8)} }, 16},
+		"a longer one":                    {[]uint8{16}, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(24)} }, 24},
+		"only an upstream's":              {nil, func(m *dns.Msg) { m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{subnetOf(24)} }, 24},
+		"a signature (TSIG)":              {[]uint8{16}, func(m *dns.Msg) { m.SetTsig("key.", dns.HmacSHA256, 300, 1) }, 16},
 		"other options": {[]uint8{16}, func(m *dns.Msg) {
 			m.SetEdns0(512, true).IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID}}
 		}, 16},
@@ -70,7 +70,7 @@ func TestTheReplyHasTheLongestScopeOfWhatWentIntoIt(t *testing.T) {
 		if subnet := client.Subnet(reply); subnet != nil {
 			got = int(subnet.SourceScope)
 			if subnet.SourceNetmask != 24 || !subnet.Address.Equal(net.IPv4(10, 2, 0, 0)) {
-				t.Errorf("%s: %v is not what was asked for", label, subnet)
+				t.Errorf("%s: got %v, which was not requested", label, subnet)
 			}
 		}
 		if got != c.want {
@@ -91,8 +91,8 @@ func TestTheReplyHasTheLongestScopeOfWhatWentIntoIt(t *testing.T) {
 	}
 }
 
-// TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo has what rewrite does with a query's
-// option: the reply's has to be the client's (RFC 7871, section 7.2.1).
+// TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo covers what rewrite does to a
+// query's option: the reply must have the client's (RFC 7871, section 7.2.1).
 func TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo(t *testing.T) {
 	for label, rewrite := range map[string]func(*dns.OPT){
 		"set": func(o *dns.OPT) {
@@ -121,18 +121,18 @@ func TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo(t *testing.T) {
 		return dns.RcodeSuccess, w.WriteMsg(new(dns.Msg).SetReply(r).SetEdns0(1232, false))
 	})
 	if client.Subnet(reply) != nil {
-		t.Error("an option of a subnet that was taken away")
+		t.Error("the reply has the option of a removed subnet")
 	}
 }
 
-// TestAQueryWithoutASubnetGetsNone, and costs nothing here.
+// TestAQueryWithoutASubnetGetsNone also checks that it costs nothing here.
 func TestAQueryWithoutASubnetGetsNone(t *testing.T) {
 	reply := serveFirst(t, asking(), func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		Echo(ctx, 16)
 		return dns.RcodeSuccess, w.WriteMsg(new(dns.Msg).SetReply(r))
 	})
 	if client.Subnet(reply) != nil {
-		t.Error("an option that was not asked for")
+		t.Error("the reply has an option that was not requested")
 	}
 	next := inFront(plugin.HandlerFunc(func(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) { return dns.RcodeSuccess, nil }))
 	r, w, ctx := asking(), &written{}, context.Background()
@@ -141,7 +141,7 @@ func TestAQueryWithoutASubnetGetsNone(t *testing.T) {
 	}
 	nobody := &chosen{next.(*first).next, plugin.Zones{"fn.example.org.", "name.test."}}
 	if n := testing.AllocsPerRun(100, func() { _, _ = nobody.ServeDNS(ctx, w, r) }); n > 0 {
-		t.Errorf("%v allocations where blocks are for some clients alone", n)
+		t.Errorf("%v allocations if blocks are only for some clients", n)
 	}
 	r = asking(subnetOf(0))
 	if n := testing.AllocsPerRun(100, func() { _, _ = next.ServeDNS(ctx, w, r) }); n > 1 {
@@ -149,8 +149,8 @@ func TestAQueryWithoutASubnetGetsNone(t *testing.T) {
 	}
 }
 
-// TestTheScopeOfAnotherServersAnswerReachesTheClient: a plugin asks inside the server what
-// a block forwards.
+// TestTheScopeOfAnotherServersAnswerReachesTheClient has a plugin query inside the server
+// what a block forwards.
 func TestTheScopeOfAnotherServersAnswerReachesTheClient(t *testing.T) {
 	inner := inFront(plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		m := new(dns.Msg).SetReply(r).SetEdns0(1232, false)
@@ -169,8 +169,8 @@ func TestTheScopeOfAnotherServersAnswerReachesTheClient(t *testing.T) {
 	}
 }
 
-// TestEchoesOfManyGoroutinesLeaveTheLongest: a refresh runs beside the query.
-func TestEchoesOfManyGoroutinesLeaveTheLongest(t *testing.T) {
+// TestConcurrentScopesKeepTheLongest covers a refresh that runs beside the query.
+func TestConcurrentScopesKeepTheLongest(t *testing.T) {
 	e := &echo{Context: context.Background()}
 	var wg sync.WaitGroup
 	for scope := range 129 {

@@ -69,8 +69,8 @@ func misplaced(all []blocks.Block) error {
 	}
 	for _, b := range all {
 		if b.Config.Handler("cache") != nil && b.Config.Handler(nameBefore) == nil {
-			return fmt.Errorf("the server block %s has cache where it would give one client's answers to others: "+
-				"in plugin.cfg, put cache right behind nearcast", b.Keys[0])
+			return fmt.Errorf("in the server block %s, cache runs before nearcast and would give one client's answers to others: "+
+				"in plugin.cfg, put cache directly after nearcast", b.Keys[0])
 		}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestNoCacheGivesAClientAnothersPolicy has policy that is for some clients alone applied
-// to what an alias leads to: the cache in front of the alias sees neither.
+// TestNoCacheGivesAClientAnothersPolicy applies a policy for only some clients to the
+// target of an alias: the cache in front of the alias sees neither.
 func TestNoCacheGivesAClientAnothersPolicy(t *testing.T) {
 	const (
 		alias  = "file DIR/db.alias.test alias.test\n"
@@ -36,8 +36,8 @@ func TestNoCacheGivesAClientAnothersPolicy(t *testing.T) {
 		"client-ip": "rpz {\nzone byclient.test {\nfile DIR/db.byclient.test\n}\n}\n",
 	}
 	beside := map[string]string{
-		"no function":         "",
-		"functions elsewhere": "fn.example.org:0 {\n" + bind + "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n}\n",
+		"no function":                "",
+		"functions in another block": "fn.example.org:0 {\n" + bind + "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n}\n",
 	}
 	for how, rules := range policy {
 		for which, more := range beside {
@@ -46,7 +46,7 @@ func TestNoCacheGivesAClientAnothersPolicy(t *testing.T) {
 				"two blocks": ".:0 {\n" + bind + "cache\n" + alias + "etcd\n}\ntarget.test:0 {\n" + bind + rules + target + "}\n",
 			} {
 				if how == "client-ip" && where == "one block" {
-					continue // such a rule decides before there is an answer
+					continue // these rules decide before there is an answer
 				}
 				for _, first := range []string{"127.0.1.1", "127.0.9.1"} {
 					s := serve(t, corefile+more, "DIR", dir)
@@ -67,8 +67,8 @@ func TestNoCacheGivesAClientAnothersPolicy(t *testing.T) {
 	}
 }
 
-// TestNoCacheGivesAClientWhatAnotherViewAnswers has an alias to a zone that is answered by nearcast
-// for some clients, and from a file for others.
+// TestNoCacheGivesAClientWhatAnotherViewAnswers has an alias to a zone that nearcast
+// answers for some clients, and a file for the others.
 func TestNoCacheGivesAClientWhatAnotherViewAnswers(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {
@@ -113,8 +113,8 @@ func TestNoCacheGivesAClientWhatAnotherViewAnswers(t *testing.T) {
 	}
 }
 
-// TestNoCacheGivesAClientWhatAnotherIsRefused has an alias to functions, and to names of a
-// file, that are for some clients alone.
+// TestNoCacheGivesAClientWhatAnotherIsRefused has an alias to functions, and to names of
+// a file, that only some clients may query.
 func TestNoCacheGivesAClientWhatAnotherIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {

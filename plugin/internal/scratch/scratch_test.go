@@ -9,43 +9,43 @@ import (
 
 type thing struct{ text string }
 
-func TestWhatIsReturnedIsLentAgainEmpty(t *testing.T) {
+func TestReturnedScratchIsLentAgainEmpty(t *testing.T) {
 	query := new(dns.Msg)
 	s, ctx := Lend(context.Background(), query)
 	first := Take[thing](ctx, query)
 	first.text = "hello"
 	Return(ctx, query)
 	if !s.Reusable() {
-		t.Fatal("what was returned cannot be lent again")
+		t.Fatal("returned scratch cannot be lent again")
 	}
 	if second := Take[thing](ctx, query); second != first || second.text != "" {
 		t.Errorf("%p %+v, want %p and nothing in it", second, second, first)
 	}
 }
 
-func TestWhatIsNotReturnedIsNotLentAgain(t *testing.T) {
+func TestScratchThatIsNotReturnedIsNotLentAgain(t *testing.T) {
 	query := new(dns.Msg)
 	s, ctx := Lend(context.Background(), query)
 	if s.Reusable() {
-		t.Error("a query in whose answer nobody took anything may be kept by whoever made that")
+		t.Error("a query without borrowed scratch was not left to its maker")
 	}
 	outer := Take[thing](ctx, query)
 	inner := Take[thing](ctx, query)
 	if inner == outer {
-		t.Error("two have the same")
+		t.Error("two queries share scratch")
 	}
 	Return(ctx, query)
 	if s.Reusable() {
-		t.Error("one of two returned what it took")
+		t.Error("one of two returned its scratch")
 	}
 	if Take[thing](ctx, query) == outer {
-		t.Error("what nobody returned was lent again")
+		t.Error("scratch that was not returned was lent again")
 	}
 }
 
-// TestAQueryOfAPluginsOwnIsLentNothing is for one that a plugin makes of the first,
-// and asks with the same context.
-func TestAQueryOfAPluginsOwnIsLentNothing(t *testing.T) {
+// TestAPluginsOwnQueryBorrowsNothing covers a query that a plugin derives from the first
+// and sends with the same context.
+func TestAPluginsOwnQueryBorrowsNothing(t *testing.T) {
 	query, own := new(dns.Msg), new(dns.Msg)
 	s, ctx := Lend(context.Background(), query)
 	asked := Take[thing](ctx, own)
@@ -54,10 +54,10 @@ func TestAQueryOfAPluginsOwnIsLentNothing(t *testing.T) {
 		t.Error("the query was not answered in the room")
 	}
 	if Take[thing](ctx, query) == asked {
-		t.Error("two queries have the same")
+		t.Error("two queries share scratch")
 	}
 	if Take[thing](context.Background(), query) == Take[thing](ctx, own) {
-		t.Error("two queries without a room have the same")
+		t.Error("two queries without a room share scratch")
 	}
 }
 
@@ -75,9 +75,9 @@ func TestTakingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestRoomBesideIsTheQuerysAndSaysNothingOfItsAnswer holds it for a handler that stands
-// before others: these may keep its room, unless they answer in room that is lent.
-func TestRoomBesideIsTheQuerysAndSaysNothingOfItsAnswer(t *testing.T) {
+// TestRoomBesideBelongsToTheQueryNotToItsAnswer covers a handler in front of others:
+// these may keep its room, unless they answer in room that is lent.
+func TestRoomBesideBelongsToTheQueryNotToItsAnswer(t *testing.T) {
 	query := new(dns.Msg)
 	s, ctx := Lend(context.Background(), query)
 	first := Beside[thing](ctx, query)
@@ -94,6 +94,6 @@ func TestRoomBesideIsTheQuerysAndSaysNothingOfItsAnswer(t *testing.T) {
 		t.Errorf("%p %+v, want %p and nothing in it", second, second, first)
 	}
 	if other := Beside[thing](ctx, new(dns.Msg)); other == first {
-		t.Error("a query that a plugin makes has the room of the client's")
+		t.Error("a plugin's own query has the room of the client's")
 	}
 }

@@ -32,7 +32,7 @@ func TestOneNetworkAndKindIsLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
-func TestOthersAreLoggedBesideAFlood(t *testing.T) {
+func TestAFloodHidesNoOtherLines(t *testing.T) {
 	l, got := lines()
 	flood := netip.MustParseAddr("2001:db8:0:ff::1")
 	for range 1000 {
@@ -52,13 +52,13 @@ func TestLinesAreBoundedHoweverManyNetworksThereAre(t *testing.T) {
 			l.Printf(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), "notify", "spoofed")
 		}
 		if len(*got) > most+1 {
-			t.Errorf("%d lines at one moment, the bound is %d", len(*got), most+1)
+			t.Errorf("%d lines at one time, want at most %d", len(*got), most+1)
 		}
 		time.Sleep(every)
 		l.Printf(netip.MustParseAddr("192.0.2.1"), "notify", "later")
 		l.Printf(netip.MustParseAddr("198.51.100.1"), "notify", "later")
 		if last := (*got)[len(*got)-1]; last != "later" || len(l.of) > most {
-			t.Errorf("a minute later %q is logged, and %d are told apart", last, len(l.of))
+			t.Errorf("a minute later %q is logged, and %d networks are tracked", last, len(l.of))
 		}
 	})
 }

@@ -31,7 +31,7 @@ func TestOnlyPlainUDPIsPlain(t *testing.T) {
 		{"tls://192.0.2.53:853", &net.TCPAddr{IP: ip}, false},
 		{"quic://192.0.2.53:853", &net.UDPAddr{IP: ip}, false},
 		{"https3://192.0.2.53:443", &net.UDPAddr{IP: ip}, false},
-		{"", &net.UDPAddr{IP: ip}, true}, // asked by nobody's server
+		{"", &net.UDPAddr{IP: ip}, true}, // not queried through a server
 	} {
 		ctx := context.Background()
 		if c.server != "" {
@@ -85,7 +85,7 @@ func TestAReplyThatFitsIsWholeAndOneThatDoesNotIsEmpty(t *testing.T) {
 		}
 	}
 	if whole < 100 || bare < 20 || emptied < 100 {
-		t.Errorf("%d whole, %d without additional records, %d emptied: not everything was tried", whole, bare, emptied)
+		t.Errorf("%d whole, %d without additional records, %d emptied: not every case was tried", whole, bare, emptied)
 	}
 }
 
@@ -96,6 +96,6 @@ func TestEmptyingLeavesTheReplyAlone(t *testing.T) {
 	before := m.String()
 	e := Emptied(m)
 	if !e.Truncated || len(e.Answer) != 0 || len(e.Extra) != 1 || e.IsEdns0() == nil || m.String() != before {
-		t.Errorf("%s\nwas made of what is now\n%s", e, m)
+		t.Errorf("%s\nwas made from\n%s", e, m)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// query returns a query with records in its additional section, as they are on the wire.
+// query returns a query in wire format with the records in its additional section.
 func query(t testing.TB, additional ...[]byte) []byte {
 	t.Helper()
 	data, err := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA).Pack()
@@ -31,9 +31,9 @@ func anOption(code uint16, data ...byte) []byte {
 	return append(binary.BigEndian.AppendUint16(o, uint16(len(data))), data...)
 }
 
-// TestOptionsThatNobodyHeedsSpoilNoQuery has every option code with data of many
-// lengths, alone and between others.
-func TestOptionsThatNobodyHeedsSpoilNoQuery(t *testing.T) {
+// TestIgnoredOptionsFailNoQuery covers every option code with data of many lengths, alone
+// and between others.
+func TestIgnoredOptionsFailNoQuery(t *testing.T) {
 	nsid, cookie := anOption(dns.EDNS0NSID), anOption(dns.EDNS0COOKIE, 1, 2, 3, 4, 5, 6, 7, 8)
 	for code := range 1 << 16 {
 		if code == dns.EDNS0SUBNET || code > 300 && code%97 != 0 && code < 65500 {
@@ -58,9 +58,9 @@ func TestOptionsThatNobodyHeedsSpoilNoQuery(t *testing.T) {
 	}
 }
 
-// TestAMalformedSubnetIsLeftToWhoBelievesIt holds that the query is read, and that the
-// option is one that RFC 7871 wants refused.
-func TestAMalformedSubnetIsLeftToWhoBelievesIt(t *testing.T) {
+// TestAMalformedSubnetIsKeptForThePluginThatReadsIt checks that the query is read, and
+// that the option is one that RFC 7871 wants refused.
+func TestAMalformedSubnetIsKeptForThePluginThatReadsIt(t *testing.T) {
 	for _, data := range [][]byte{
 		nil, {0}, {0, 1, 24}, {0, 1, 24, 0}, {0, 1, 24, 0, 192, 0}, {0, 1, 24, 0, 192, 0, 2, 0}, {0, 1, 0, 0, 0}, {0, 1, 33, 0, 1, 2, 3, 4, 5},
 		{0, 1, 255, 0, 1}, {0, 1, 24, 33, 192, 0, 2}, {0, 2, 129, 0}, {0, 2, 8, 0, 32, 1}, {0, 3, 0, 0}, {255, 255, 8, 0, 1}, {0, 0, 1, 0, 0}, {0, 0, 0, 1},
@@ -82,8 +82,9 @@ func TestAMalformedSubnetIsLeftToWhoBelievesIt(t *testing.T) {
 	}
 }
 
-// TestWhatTheRFCsRefuseIsUnreadable has queries that dns.Msg.Unpack takes, or nearly.
-func TestWhatTheRFCsRefuseIsUnreadable(t *testing.T) {
+// TestMessagesThatTheRFCsForbidAreUnreadable has queries that dns.Msg.Unpack accepts, or
+// nearly.
+func TestMessagesThatTheRFCsForbidAreUnreadable(t *testing.T) {
 	o, q := opt(), query(t)
 	named := append([]byte{1, 'a'}, o...)
 	inSection := func(at int) []byte {
@@ -99,16 +100,16 @@ func TestWhatTheRFCsRefuseIsUnreadable(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"two OPTs": query(t, o, o), "two that differ": query(t, o, opt(anOption(3))), "an OPT with a name": query(t, named),
 		"an OPT among the answers": inSection(7), "an OPT among the authorities": inSection(9),
-		"no answer where one is counted": counted(7), "no authority": counted(9), "no additional": counted(11),
-		"a second additional that is missing": func() []byte { data := query(t, o); data[11] = 2; return data }(),
-		"a header alone":                      q[:12], "half of a name": q[:20], "no class": q[:len(q)-2],
+		"a missing answer": counted(7), "a missing authority": counted(9), "a missing additional": counted(11),
+		"a missing second additional": func() []byte { data := query(t, o); data[11] = 2; return data }(),
+		"a header alone":              q[:12], "half of a name": q[:20], "no class": q[:len(q)-2],
 		"a pointer for a question": append(slices.Clone(q[:12]), 0xC0, 14, 0, 1, 0, 1), "a pointer to the header": append(slices.Clone(q[:12]), 0xC0, 0, 0, 1, 0, 1),
-		"a pointer behind a label": append(slices.Clone(q[:12]), 1, 'a', 0xC0, 4, 0, 1, 0, 1), "an OPT that is cut off": query(t, o[:len(o)-1]), "an option that is cut off": query(t, opt([]byte{0, 3, 0})), "one longer than its OPT": query(t, opt([]byte{0, 3, 0, 1})),
+		"a pointer after a label": append(slices.Clone(q[:12]), 1, 'a', 0xC0, 4, 0, 1, 0, 1), "an OPT that is cut off": query(t, o[:len(o)-1]), "an option that is cut off": query(t, opt([]byte{0, 3, 0})), "one longer than its OPT": query(t, opt([]byte{0, 3, 0, 1})),
 	} {
 		m := new(dns.Msg)
 		readable := Readable(data)
 		if err := m.Unpack(readable); err == nil {
-			t.Errorf("%s: is read as\n%s", name, m)
+			t.Errorf("%s: parsed as\n%s", name, m)
 		}
 		if !bytes.Equal(readable[:6], data[:6]) {
 			t.Errorf("%s: another header", name)
@@ -116,9 +117,9 @@ func TestWhatTheRFCsRefuseIsUnreadable(t *testing.T) {
 	}
 }
 
-// TestWhatIsSignedIsNotChanged holds it for an option that is else dropped: the
-// signature is of what was sent.
-func TestWhatIsSignedIsNotChanged(t *testing.T) {
+// TestASignedQueryIsNotChanged covers an option that would otherwise be dropped: the
+// signature covers what was sent.
+func TestASignedQueryIsNotChanged(t *testing.T) {
 	m := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
 	m.SetEdns0(1232, false)
 	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0ZONEVERSION}}
@@ -132,8 +133,8 @@ func TestWhatIsSignedIsNotChanged(t *testing.T) {
 	}
 }
 
-// TestWhatIsWellFormedIsNotChanged has names and records of odd forms.
-func TestWhatIsWellFormedIsNotChanged(t *testing.T) {
+// TestAWellFormedQueryIsNotChanged has names and records of unusual forms.
+func TestAWellFormedQueryIsNotChanged(t *testing.T) {
 	head, tail := []byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{0, 1, 0, 1}
 	for name, data := range map[string][]byte{
 		"the root": {0}, "eight bits before the root": {2, 'h', 0xE9, 0}, "a zero": {1, 0, 0}, "63 octets": append(append([]byte{63}, bytes.Repeat([]byte{0xC0}, 63)...), 0),
@@ -144,7 +145,7 @@ func TestWhatIsWellFormedIsNotChanged(t *testing.T) {
 		}
 	}
 	for name, q := range map[string][]byte{
-		"trailing octets": append(query(t, opt()), 1, 2, 3), "OPT behind another record": query(t, []byte{0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0}, opt()),
+		"trailing octets": append(query(t, opt()), 1, 2, 3), "OPT after another record": query(t, []byte{0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0}, opt()),
 		"a response": func() []byte { data := query(t, opt(), opt()); data[2] |= 0x80; return data }(),
 		"NOTIFY":     func() []byte { data := query(t, opt(), opt()); data[2] |= 4 << 3; return data }(),
 	} {
@@ -154,7 +155,7 @@ func TestWhatIsWellFormedIsNotChanged(t *testing.T) {
 	}
 }
 
-func TestReadingAnEverydayQueryAllocatesNothing(t *testing.T) {
+func TestReadingACommonQueryAllocatesNothing(t *testing.T) {
 	q := query(t, opt(anOption(dns.EDNS0COOKIE, 1, 2, 3, 4, 5, 6, 7, 8), anOption(dns.EDNS0SUBNET, 0, 1, 24, 0, 192, 0, 2)))
 	if n := testing.AllocsPerRun(100, func() {
 		if &Readable(q)[0] != &q[0] {
@@ -165,9 +166,10 @@ func TestReadingAnEverydayQueryAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestOpcodesAreLeftToTheServerBehind holds that a dns.Server rejects none itself that has
-// no more in it than a query, and takes nothing else for that.
-func TestOpcodesAreLeftToTheServerBehind(t *testing.T) {
+// TestOpcodesAreLeftToTheServer checks that a dns.Server itself rejects no opcode of a
+// message that contains no more than a query does, and accepts nothing else because of
+// that.
+func TestOpcodesAreLeftToTheServer(t *testing.T) {
 	for opcode := range uint16(16) {
 		for _, c := range []struct {
 			h    dns.Header
@@ -190,8 +192,8 @@ func TestOpcodesAreLeftToTheServerBehind(t *testing.T) {
 	}
 }
 
-// FuzzReadable holds that nothing is written to, and that what is returned is read the
-// same when it is read again.
+// FuzzReadable checks that its input is not modified, and that its result parses to the
+// same message again.
 func FuzzReadable(f *testing.F) {
 	f.Add(query(f))
 	f.Add(query(f, opt(anOption(19), anOption(8, 0, 3), anOption(3))))
@@ -202,7 +204,7 @@ func FuzzReadable(f *testing.F) {
 		before := slices.Clone(data)
 		once := Readable(data)
 		if !bytes.Equal(data, before) {
-			t.Fatal("the query was written to")
+			t.Fatal("the query was modified")
 		}
 		m, again := new(dns.Msg), new(dns.Msg)
 		errOnce, errAgain := m.Unpack(once), again.Unpack(Readable(once))
