@@ -102,11 +102,11 @@ func (r *report) judge(block caddyfile.ServerBlock, s *stanza) {
 			continue
 		}
 		if d.Path != "" && d.Path != servedPath {
-			r.fault(d, "dohpath %s is not served: CoreDNS answers at %s alone", d.Path, servedPath)
+			r.fault(d, "dohpath %s is not served: CoreDNS answers only at %s", d.Path, servedPath)
 		}
 		asked := askedAt(block, d)
 		if len(asked) == 0 && isPlain(block) {
-			r.warn(d, "the address that clients ask is not known here, so the certificate is not compared with it; name it with hint")
+			r.warn(d, "the address that clients query is unknown, so the certificate is not checked against it; set it with hint")
 		}
 		for _, protocol := range d.Protocols {
 			r.judgeProtocol(d, protocol, asked)
@@ -192,15 +192,15 @@ func (r *report) judgeCertificate(d *Designation, protocol string, block caddyfi
 		switch err := leaf.VerifyHostname(addr.String()); {
 		case err == nil:
 		case private(addr):
-			r.warn(d, "%s: certificate %s is not for the address %s; as that is private, clients believe it all the same if %s has the same one (RFC 9462, section 4.3)",
+			r.warn(d, "%s: certificate %s is not valid for the address %s; because the address is private, clients still accept the designation if %s resolves to the same address (RFC 9462, section 4.3)",
 				protocol, of.Cert, addr, d.Target)
 		default:
-			r.fault(d, "%s: certificate %s is not for the address %s, so clients do not believe the designation; add it to subjectAltName (RFC 9462, section 4.2)",
+			r.fault(d, "%s: certificate %s is not valid for the address %s, so clients reject the designation; add the address to subjectAltName (RFC 9462, section 4.2)",
 				protocol, of.Cert, addr)
 		}
 	}
 	if leaf.VerifyHostname(d.Target[:len(d.Target)-1]) != nil {
-		r.warn(d, "%s: certificate %s is not for the name %s, which clients require that learn it by DHCP (RFC 9463)", protocol, of.Cert, d.Target)
+		r.warn(d, "%s: certificate %s is not valid for the name %s, which clients that learn it by DHCP require; add the name to subjectAltName (RFC 9463)", protocol, of.Cert, d.Target)
 	}
 }
 

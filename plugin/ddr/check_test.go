@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// certificates writes what the Corefiles of the test name.
+// certificates writes the files that the test's Corefiles name.
 func certificates(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	later, names := time.Now().Add(time.Hour), []string{"dns.carrier.example"}
@@ -27,10 +27,10 @@ func certificates(t *testing.T) (dir string) {
 	return dir
 }
 
-// TestDesignationsThatLeadNowhereAreFound compares lines with what the Corefile serves.
-// Each block of encrypted protocols is "KEYS CERTIFICATE", and bound to an address if
-// that follows.
-func TestDesignationsThatLeadNowhereAreFound(t *testing.T) {
+// TestDesignationsThatNoServerAnswersAreReported compares lines with what the Corefile
+// serves. A block of an encrypted protocol is written as "KEYS CERTIFICATE", followed by
+// the address that it is bound to, if any.
+func TestDesignationsThatNoServerAnswersAreReported(t *testing.T) {
 	dir := certificates(t)
 	const bound = ". {\n bind 192.0.2.53\n ddr {\n LINE\n }\n forward . 198.51.100.1\n}\n"
 	const everywhere = ". {\n ddr {\n LINE\n }\n forward . 198.51.100.1\n}\n"
@@ -45,11 +45,11 @@ func TestDesignationsThatLeadNowhereAreFound(t *testing.T) {
 		{bound, "designate dns.carrier.example h2 h3", "https://. good", "h3: no server block serves https3://.:443", ""},
 		{bound, "designate dns.carrier.example dot", "tls://fn.example.org good", "dot: no server block serves tls://.:853", ""},
 		{bound, "designate dns.carrier.example h2 dohpath /q{?dns}", "https://. good", "dohpath /q{?dns} is not served", ""},
-		{bound, "designate dns.carrier.example dot", "tls://. other", "DIR/other.crt is not for the address 192.0.2.53", ""},
-		{strings.Replace(bound, "192.0.2.53", "10.0.0.1", 1), "designate dns.carrier.example dot", "tls://. good", "", "DIR/good.crt is not for the address 10.0.0.1; as that is private"},
-		{strings.Replace(bound, "bind", "direct 192.0.2.54\n #", 1), "designate dns.carrier.example dot", "tls://. good", "is not for the address 192.0.2.54", ""},
-		{everywhere, "designate dns.carrier.example dot", "tls://. good", "", "the address that clients ask is not known here"},
-		{bound, "designate dns.carrier.example dot", "tls://. unnamed", "", "DIR/unnamed.crt is not for the name dns.carrier.example."},
+		{bound, "designate dns.carrier.example dot", "tls://. other", "DIR/other.crt is not valid for the address 192.0.2.53", ""},
+		{strings.Replace(bound, "192.0.2.53", "10.0.0.1", 1), "designate dns.carrier.example dot", "tls://. good", "", "DIR/good.crt is not valid for the address 10.0.0.1; because the address is private"},
+		{strings.Replace(bound, "bind", "direct 192.0.2.54\n #", 1), "designate dns.carrier.example dot", "tls://. good", "is not valid for the address 192.0.2.54", ""},
+		{everywhere, "designate dns.carrier.example dot", "tls://. good", "", "the address that clients query is unknown"},
+		{bound, "designate dns.carrier.example dot", "tls://. unnamed", "", "DIR/unnamed.crt is not valid for the name dns.carrier.example."},
 		{bound, "designate dns.carrier.example dot", "tls://. expired", "certificate DIR/expired.crt: expired on ", ""},
 		{bound, "designate dns.carrier.example dot", "tls://. missing", "open DIR/missing.crt: no such file", ""},
 		{bound, "designate dns.carrier.example dot", "tls://. -", "its server block has no tls", ""},
@@ -85,9 +85,9 @@ func TestDesignationsThatLeadNowhereAreFound(t *testing.T) {
 	}
 }
 
-// TestALineThatBlocksImportIsJudgedWhereItIsAskedAndOnce has the block of DNS over TLS
-// listen elsewhere, whose address no client asks first.
-func TestALineThatBlocksImportIsJudgedWhereItIsAskedAndOnce(t *testing.T) {
+// TestALineThatBlocksImportIsCheckedOnce binds the block of DNS over TLS to another
+// address, which no client queries first.
+func TestALineThatBlocksImportIsCheckedOnce(t *testing.T) {
 	dir := certificates(t)
 	path := filepath.Join(dir, "Corefile")
 	const text = `(resolver) {

@@ -19,9 +19,9 @@ func some() *DDR {
 	return &DDR{answers: answersOf([]Designation{d}, 300)}
 }
 
-// TestQuestionsOfOthersCostNothing holds that most queries are told from ours without
-// allocating.
-func TestQuestionsOfOthersCostNothing(t *testing.T) {
+// TestUnrelatedQueriesAllocateNothing checks that recognising other queries allocates
+// nothing.
+func TestUnrelatedQueriesAllocateNothing(t *testing.T) {
 	d := some()
 	for _, name := range []string{"hello.demo.fn.example.org.", "LOGIN.Bank.fn.example.org.", "_tcp.example.org.", "host.in-addr.arpa.", "."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeSVCB} {
@@ -37,7 +37,7 @@ func TestQuestionsOfOthersCostNothing(t *testing.T) {
 	}
 }
 
-// TestAnswersAreCopies holds that a plugin in front may change a reply.
+// TestAnswersAreCopies checks that a plugin in front may change a reply.
 func TestAnswersAreCopies(t *testing.T) {
 	d := some()
 	for _, c := range []struct {
@@ -51,14 +51,14 @@ func TestAnswersAreCopies(t *testing.T) {
 			rr.Header().Ttl, rr.Header().Name = 7, "changed."
 		}
 		if second, _ := d.answer(query); second.String() != want {
-			t.Errorf("%s: a change of one reply is in the next:\n%s", c.name, second)
+			t.Errorf("%s: changing one reply changed the next:\n%s", c.name, second)
 		}
 	}
 }
 
-// TestAnswersOverUDPPassEveryNetwork has as much designated as may be: a query can be
-// forged, and its answer is not to be a hundred times as long.
-func TestAnswersOverUDPPassEveryNetwork(t *testing.T) {
+// TestAnswersOverUDPFitIntoOnePacket designates as much as is allowed: a query can be
+// forged, so its answer must not be a hundred times as long.
+func TestAnswersOverUDPFitIntoOnePacket(t *testing.T) {
 	d := Designation{Priority: 1, Target: "dns.example.", Protocols: []string{"h2"}, Path: "/" + strings.Repeat("x", 200) + "{?dns}"}
 	for i := range byte(maxHints) {
 		d.Hints = append(d.Hints, netip.AddrFrom4([4]byte{192, 0, 2, i}))
@@ -80,9 +80,9 @@ func TestAnswersOverUDPPassEveryNetwork(t *testing.T) {
 	}
 }
 
-// FuzzAnswer holds, for any message that CoreDNS would give a plugin, that what is at or
-// below resolver.arpa is answered here, that nothing else is but a target's own
-// designation, and that replies can be sent.
+// FuzzAnswer checks, for any message that CoreDNS would pass to a plugin, that names at
+// or below resolver.arpa are answered here, that otherwise only a target's own
+// designation is, and that replies can be packed.
 func FuzzAnswer(f *testing.F) {
 	for _, name := range []string{"_dns.resolver.arpa.", "_DNS.resolver.ARPA.", "resolver.arpa.", `x\.resolver.arpa.`, "_dns.dns.example.", `\095dns.resolver.arpa.`, "example.", "."} {
 		for _, qtype := range []uint16{dns.TypeSVCB, dns.TypeSOA, dns.TypeANY} {

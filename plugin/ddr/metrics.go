@@ -8,5 +8,5 @@ import (
 
 var answered = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace, Subsystem: "ddr", Name: "answers_total",
-	Help: "Answers that were given without asking anybody, by server and by answer: designation, nodata or apex.",
+	Help: "Queries answered locally, by server and by answer: designation, nodata or apex.",
 }, []string{"server", "answer"})

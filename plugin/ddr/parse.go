@@ -63,7 +63,7 @@ func (s *stanza) parseKey(c *caddy.Controller, ttlLine *int) error {
 	parse, known := keys[key]
 	switch {
 	case !known:
-		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
 	case key == "ttl" && *ttlLine > 0:
 		return c.Errf("ttl: already set on line %d", *ttlLine)
 	case key == "ttl":
@@ -112,7 +112,7 @@ const maxDesignations = 8
 
 func (s *stanza) parseDesignate(at arguments.Position, args []string) error {
 	if len(s.designations) == maxDesignations {
-		return fmt.Errorf("more than %d designations; have protocols that share a port share a line", maxDesignations)
+		return fmt.Errorf("more than %d designations; put protocols that share a port on one line", maxDesignations)
 	}
 	if len(args) < 2 {
 		return errors.New("takes TARGET PROTOCOL..., such as `designate dns.example.net dot doq`")
@@ -139,7 +139,7 @@ func (d *Designation) parseTarget(text string) error {
 	d.Target = dns.CanonicalName(text)
 	_, numeric := netip.ParseAddr(text)
 	if _, ok := dns.IsDomainName(d.Target); !ok || d.Target == "." || numeric == nil || belowSpecial(d.Target) {
-		return fmt.Errorf("%q is not a name of a resolver, such as dns.example.net", text)
+		return fmt.Errorf("%q is not the name of a resolver, such as dns.example.net", text)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (d *Designation) parseOption(args []string) (taken int, err error) {
 	word := args[0]
 	if _, ok := protocols[word]; ok {
 		if slices.Contains(d.Protocols, word) {
-			return 0, fmt.Errorf("%s is there twice", word)
+			return 0, fmt.Errorf("%s is given twice", word)
 		}
 		d.Protocols = append(d.Protocols, word)
 		return 1, nil
@@ -188,7 +188,7 @@ func number(to *uint16, args []string) (int, error) {
 	case err != nil || n == 0:
 		return 0, fmt.Errorf("%q is not a number from 1 to 65535", args[0])
 	case *to != 0:
-		return 0, errors.New("is there twice")
+		return 0, errors.New("is given twice")
 	}
 	*to = uint16(n)
 	return 1, nil
@@ -218,10 +218,10 @@ func (d *Designation) parseHints(args []string) (int, error) {
 	for _, arg := range args {
 		a, err := netip.ParseAddr(arg)
 		if err != nil || a.Zone() != "" || a.Is4In6() || a.IsUnspecified() || a.IsMulticast() {
-			return 0, fmt.Errorf("%q is not an address of a resolver; addresses come last in the line", arg)
+			return 0, fmt.Errorf("%q is not the address of a resolver; addresses come last on the line", arg)
 		}
 		if slices.Contains(d.Hints, a) {
-			return 0, fmt.Errorf("%s is there twice", a)
+			return 0, fmt.Errorf("%s is given twice", a)
 		}
 		d.Hints = append(d.Hints, a)
 	}
@@ -237,7 +237,7 @@ func (d *Designation) complete() error {
 	case len(d.Protocols) == 0:
 		return errors.New("no protocol: at least one of " + strings.Join(slices.Sorted(maps.Keys(protocols)), ", ") + " is required")
 	case !https && d.Path != "":
-		return errors.New("dohpath: is for h2 and h3")
+		return errors.New("dohpath: applies only to h2 and h3")
 	case https && d.Path == "":
 		d.Path = servedPath
 	}

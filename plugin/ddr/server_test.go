@@ -13,7 +13,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	// The plugins that stand beside ddr in the tests' Corefiles.
+	// These plugins appear beside ddr in the tests' Corefiles.
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/forward"
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server is one of CoreDNS's; port 0 gives each network a port of its own.
+// server is a CoreDNS server; port 0 gives each network its own port.
 type server struct{ udp, tcp string }
 
 // at returns the address in a network.
@@ -44,7 +44,7 @@ func (s server) at(network string) string {
 	return s.tcp
 }
 
-// serve starts the Corefile, in which LOOPBACK is an address of the test's own, and
+// serve starts the Corefile, with LOOPBACK replaced by an address of the test's own, and
 // returns its servers.
 func serve(t *testing.T, corefile string) []server {
 	t.Helper()
@@ -83,7 +83,7 @@ func serve(t *testing.T, corefile string) []server {
 	return all
 }
 
-// upstream is a resolver that designates another, and answers everything else.
+// upstream is a resolver that designates another one, and answers everything else.
 const upstream = `.:0 {
 	bind LOOPBACK
 	template IN SVCB . {
@@ -94,7 +94,7 @@ const upstream = `.:0 {
 	}
 }`
 
-// exchange asks over "udp" or "tcp".
+// exchange queries over "udp" or "tcp".
 func exchange(t *testing.T, network string, s server, name, qtype string) *dns.Msg {
 	t.Helper()
 	client := dns.Client{Net: network, Timeout: 5 * time.Second}
@@ -105,7 +105,7 @@ func exchange(t *testing.T, network string, s server, name, qtype string) *dns.M
 	return reply
 }
 
-// text is a reply as one line: its rcode, and what is in each section.
+// text formats a reply as one line: its rcode, and the content of each section.
 func text(m *dns.Msg) string {
 	parts := []string{dns.RcodeToString[m.Rcode]}
 	for _, rr := range m.Answer {
@@ -122,9 +122,9 @@ func text(m *dns.Msg) string {
 
 const nodata = "NOERROR; authority SOA of resolver.arpa."
 
-// TestNothingOfResolverArpaIsAskedOfOthers has names that leave without a guard, and as
-// the control names that look alike and must leave.
-func TestNothingOfResolverArpaIsAskedOfOthers(t *testing.T) {
+// TestNoQueryForResolverArpaIsForwarded queries names that would be forwarded without the
+// guard and, as the control, similar names that must be forwarded.
+func TestNoQueryForResolverArpaIsForwarded(t *testing.T) {
 	up := serve(t, upstream)[0].udp
 	addr := serve(t, ".:0 {\n bind LOOPBACK\n ddr\n cache\n forward . "+up+"\n}")[0]
 	for _, network := range []string{"udp", "tcp"} {
@@ -139,7 +139,7 @@ func TestNothingOfResolverArpaIsAskedOfOthers(t *testing.T) {
 	}
 	for _, name := range []string{"arpa.", "resolver.arpa.example.", "xresolver.arpa.", `x\.resolver.arpa.`, "_dns.example.", "_dns.resolver.arpa.example."} {
 		if got := text(exchange(t, "udp", addr, name, "SVCB")); !strings.Contains(got, "dns.elsewhere.example.") {
-			t.Errorf("%s: %s, want what is forwarded", name, got)
+			t.Errorf("%s: got %s, want the forwarded answer", name, got)
 		}
 	}
 	if got := text(exchange(t, "udp", addr, "resolver.arpa.", "SOA")); !strings.HasPrefix(got, "NOERROR; answer resolver.arpa. 300 IN SOA") {
@@ -150,13 +150,14 @@ func TestNothingOfResolverArpaIsAskedOfOthers(t *testing.T) {
 	}
 }
 
-// TestEveryBlockIsGuardedThatAsksOthers has blocks without a line of their own.
-func TestEveryBlockIsGuardedThatAsksOthers(t *testing.T) {
+// TestEveryBlockThatForwardsIsGuarded has blocks without a ddr line.
+func TestEveryBlockThatForwardsIsGuarded(t *testing.T) {
 	up := serve(t, upstream)[0].udp
 	block := func(key, plugin string) string {
 		return key + ":0 {\n bind LOOPBACK\n " + plugin + "\n forward . " + up + "\n}\n"
 	}
-	// The first is guarded for the second's line; the last is the operator's own word.
+	// The first block is guarded because of the second's line; the last is what the
+	// operator wrote.
 	for first, want := range map[string]string{".": nodata, "arpa": nodata, "Arpa": nodata, "resolver.arpa": "dns.elsewhere.example."} {
 		addr := serve(t, strings.Replace(block(first, ""), "LOOPBACK", fixture.AnotherLoopback(), 1)+block("other.example", "ddr"))
 		got := ""
@@ -170,12 +171,12 @@ func TestEveryBlockIsGuardedThatAsksOthers(t *testing.T) {
 		}
 	}
 	if got := text(exchange(t, "udp", serve(t, block(".", ""))[0], "_dns.resolver.arpa.", "SVCB")); !strings.Contains(got, "elsewhere") {
-		t.Errorf("control: a Corefile without our plugins is CoreDNS's own: %s", got)
+		t.Errorf("control: a Corefile without our plugins was refused or changed: %s", got)
 	}
 }
 
-// TestADesignationIsAnsweredAsItIsWritten holds every parameter.
-func TestADesignationIsAnsweredAsItIsWritten(t *testing.T) {
+// TestADesignationIsAnsweredAsWritten covers every parameter.
+func TestADesignationIsAnsweredAsWritten(t *testing.T) {
 	up := serve(t, upstream)[0].udp
 	addr := serve(t, `.:0 {
 	bind LOOPBACK
@@ -205,7 +206,7 @@ func TestADesignationIsAnsweredAsItIsWritten(t *testing.T) {
 	}
 	for name, qtype := range map[string]string{"_dns.dns.other.example.": "SVCB", "_dns.dns.carrier.example.": "TXT", "dns.carrier.example.": "SVCB"} {
 		if got := text(exchange(t, "udp", addr, name, qtype)); strings.Contains(got, "carrier.example. alpn") || got == nodata {
-			t.Errorf("%s %s is not ours: %s", name, qtype, got)
+			t.Errorf("%s %s was answered here: %s", name, qtype, got)
 		}
 	}
 	if got := text(exchange(t, "udp", addr, "_dns.resolver.arpa.", "A")); got != nodata {
@@ -213,34 +214,34 @@ func TestADesignationIsAnsweredAsItIsWritten(t *testing.T) {
 	}
 }
 
-// TestLinesThatAreNotRightAreRefused names the key, the line and the word.
-func TestLinesThatAreNotRightAreRefused(t *testing.T) {
+// TestInvalidLinesAreRefused expects errors with the key, the line and the word.
+func TestInvalidLinesAreRefused(t *testing.T) {
 	for body, want := range map[string]string{
 		"designate dns.example":                                "Corefile:3: designate: takes TARGET PROTOCOL",
-		"designate . dot":                                      `"." is not a name of a resolver`,
-		"designate 192.0.2.1 dot":                              `"192.0.2.1" is not a name of a resolver`,
-		"designate _dns.Resolver.arpa dot":                     "is not a name of a resolver",
+		"designate . dot":                                      `"." is not the name of a resolver`,
+		"designate 192.0.2.1 dot":                              `"192.0.2.1" is not the name of a resolver`,
+		"designate _dns.Resolver.arpa dot":                     "is not the name of a resolver",
 		"designate dns.example tls":                            `"tls" is neither a protocol (doq, dot, h2, h3) nor an option`,
-		"designate dns.example dot dot":                        "dot is there twice",
+		"designate dns.example dot dot":                        "dot is given twice",
 		"designate dns.example port 853":                       "no protocol",
 		"designate dns.example dot port 0":                     `port: "0" is not a number from 1 to 65535`,
 		"designate dns.example dot port 65536":                 "is not a number from 1 to 65535",
 		"designate dns.example dot priority 0":                 "priority: ",
-		"designate dns.example dot port 1 port 2":              "port: is there twice",
-		"designate dns.example dot dohpath /dns-query{?dns}":   "dohpath: is for h2 and h3",
+		"designate dns.example dot port 1 port 2":              "port: is given twice",
+		"designate dns.example dot dohpath /dns-query{?dns}":   "dohpath: applies only to h2 and h3",
 		"designate dns.example h2 dohpath /dns-query":          "is not a path with the variable dns",
 		"designate dns.example h2 dohpath https://x/dns{?dns}": "is not a path with the variable dns",
 		"designate dns.example h2 dohpath":                     "takes a path",
 		"designate dns.example dot hint":                       "hint: takes 1 to 8 addresses",
-		"designate dns.example dot hint 192.0.2.1 port 853":    `"port" is not an address of a resolver; addresses come last`,
-		"designate dns.example dot hint 192.0.2.1 192.0.2.1":   "is there twice",
-		"designate dns.example dot hint ::ffff:192.0.2.1":      "is not an address",
+		"designate dns.example dot hint 192.0.2.1 port 853":    `"port" is not the address of a resolver; addresses come last`,
+		"designate dns.example dot hint 192.0.2.1 192.0.2.1":   "is given twice",
+		"designate dns.example dot hint ::ffff:192.0.2.1":      "is not the address",
 		"ttl 0":                "Corefile:3: ttl: ",
 		"ttl 5m":               "is not a number of seconds",
 		"ttl 60\nttl 60":       "already set on line 3",
-		"resolver dns.example": `unknown key "resolver"; known are designate, ttl`,
+		"resolver dns.example": `unknown key "resolver"; known keys: designate, ttl`,
 		strings.Repeat("designate dns.example dot\n", 9): "more than 8 designations",
-		"designate dns.example dot {\nttl 5\n}":          `Corefile:3 - Error during parsing: designate: unexpected "{" behind it`,
+		"designate dns.example dot {\nttl 5\n}":          `Corefile:3 - Error during parsing: designate: unexpected "{" after it`,
 		"ttl 5\n{\ndesignate dns.example dot\n}":         "Corefile:4 - Error during parsing: unexpected {",
 		"designate dns.example h2 dohpath /dns-query{":   `Corefile:3 - Error during parsing: "/dns-query{": a space is missing before the {`,
 		"}\nddr {": "ddr is in this server block twice",
@@ -252,8 +253,8 @@ func TestLinesThatAreNotRightAreRefused(t *testing.T) {
 	}
 }
 
-// TestReadmeIsTrue starts every Corefile of the README, and holds that it names every
-// key and metric.
+// TestReadmeIsTrue starts every Corefile of the README, and checks that it documents
+// every key and metric.
 func TestReadmeIsTrue(t *testing.T) {
 	data, err := os.ReadFile("README.md")
 	if err != nil {
@@ -274,17 +275,17 @@ func TestReadmeIsTrue(t *testing.T) {
 	}
 	for key := range keys {
 		if !strings.Contains(readme, "\n    "+key+" ") || !strings.Contains(readme, "\n* `"+key+"`") {
-			t.Errorf("the README does not have the key %s in its syntax and its text", key)
+			t.Errorf("the README does not document the key %s in its syntax and its text", key)
 		}
 	}
 	for option := range options {
 		if !strings.Contains(readme, "["+option) || !strings.Contains(readme, "  * `"+option+"`") {
-			t.Errorf("the README does not have the option %s in its syntax and its text", option)
+			t.Errorf("the README does not document the option %s in its syntax and its text", option)
 		}
 	}
 	for _, metric := range []string{"ddr_answers_total", "certificate_not_after_timestamp_seconds", "certificate_loads_total"} {
 		if !strings.Contains(readme, "`coredns_"+metric+"{") {
-			t.Errorf("the README does not have the metric %s", metric)
+			t.Errorf("the README does not document the metric %s", metric)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
-// fuzzServer is what FuzzTheChainAndDirectAnswerAlike serves from: functions of every
-// kind, behind plugins, and a zone of another block below.
+// fuzzServer is what FuzzTheChainAndDirectAnswerAlike serves: functions of every kind
+// behind other plugins, and a zone below in another block.
 const fuzzServer = `fn.example.org:PORT {
 	bind LOOPBACK
 	direct
@@ -47,8 +47,8 @@ var fuzzSetups = []struct{ plugins, settings string }{
 	{"dnssec {\nkey file DIR/key\n}", "cookies off"},
 }
 
-// FuzzTheChainAndDirectAnswerAlike holds that any datagram has the same answer, or none,
-// of a server as CoreDNS makes it and of the reader that answers in place.
+// FuzzTheChainAndDirectAnswerAlike checks that a server built by CoreDNS and the reader
+// that answers in place give the same answer, or none, to any datagram.
 func FuzzTheChainAndDirectAnswerAlike(f *testing.F) {
 	var chains []*chain
 	var readers []*reader
@@ -62,11 +62,11 @@ func FuzzTheChainAndDirectAnswerAlike(f *testing.F) {
 	f.Fuzz(func(t *testing.T, setup uint8, datagram []byte) {
 		datagram = datagram[:min(len(datagram), querySize)]
 		c, r := chains[int(setup)%len(chains)], readers[int(setup)%len(chains)]
-		// What is of the second in which it is drawn has another chance.
+		// An answer that depends on the current second gets another chance.
 		for attempt := range 3 {
 			got, inPlace := serveInPlace(r, datagram)
 			if !inPlace {
-				return // a server as the chain's answers it
+				return // a server that answers through the plugin chain
 			}
 			want := c.serve(datagram)
 			if alike(want, got) {
@@ -81,7 +81,7 @@ func FuzzTheChainAndDirectAnswerAlike(f *testing.F) {
 	})
 }
 
-// resting starts a server and returns a reader of its own that reads nothing.
+// resting starts a server and returns a separate reader that reads nothing.
 func resting(t testing.TB, plugins, settings string) *reader {
 	t.Helper()
 	dir := federated(t, world...)
@@ -91,7 +91,7 @@ func resting(t testing.TB, plugins, settings string) *reader {
 	}
 	port := freePort(t)
 	serve(t, fill(fill(fuzzServer, "PLUGINS", plugins, "SETTINGS", settings), "PORT", port, "DIR", dir))
-	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // it serves
+	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // wait until it serves
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
 	for addr, l := range listeners.all {
@@ -101,11 +101,12 @@ func resting(t testing.TB, plugins, settings string) *reader {
 			return r
 		}
 	}
-	t.Fatal("nothing is served directly")
+	t.Fatal("no listener is open")
 	return nil
 }
 
-// serveInPlace has the reader answer the datagram; false where it hands that over.
+// serveInPlace lets the reader answer the datagram; it returns false if the reader hands
+// it over.
 func serveInPlace(r *reader, datagram []byte) (reply []byte, inPlace bool) {
 	r.batch.in[0].length = uint32(copy(r.batch.queries[0][:], datagram))
 	if !r.inPlace(r.listener.active.Load(), 0) {
@@ -118,15 +119,15 @@ func serveInPlace(r *reader, datagram []byte) (reply []byte, inPlace bool) {
 	return append([]byte(nil), r.batch.room(0)[:r.batch.out[0].header.Iov.Len]...), true
 }
 
-// chain is a server as CoreDNS makes it for UDP, with a net.PacketConn that takes one
-// datagram after the other, and knows of each whether it has a reply.
+// chain is a UDP server as CoreDNS builds it, with a net.PacketConn that takes one
+// datagram at a time and knows whether it got a reply.
 type chain struct {
 	queries chan []byte
-	replies chan []byte // nil for none
+	replies chan []byte // nil if there is none
 	from    net.UDPAddr
 	local   net.Addr
 
-	// What follows is of the query that is being served.
+	// These belong to the query that is being served.
 	reply   []byte
 	refused bool
 }
@@ -135,7 +136,7 @@ func newChain(f *testing.F, r *reader) *chain {
 	c := &chain{queries: make(chan []byte), replies: make(chan []byte, 1), local: r.socket.local}
 	c.from = r.batch.sender(0, new([16]byte))
 	a := r.listener.active.Load()
-	// As in dnsserver.Server.ServePacket, and behind the plugin tcp.
+	// As in dnsserver.Server.ServePacket, and after the plugin tcp.
 	server := &dns.Server{
 		PacketConn: c, Net: "udp", TsigSecret: a.server.TsigSecret, DecorateReader: wire.Decorate, UDPSize: wire.Size,
 		Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
@@ -168,7 +169,7 @@ func newChain(f *testing.F, r *reader) *chain {
 	return c
 }
 
-// serve returns the reply to the datagram; nil for none.
+// serve returns the reply to the datagram, or nil.
 func (c *chain) serve(datagram []byte) []byte {
 	c.reply, c.refused = nil, false
 	c.queries <- datagram
@@ -188,7 +189,7 @@ func (c *chain) ReadFrom(p []byte) (int, net.Addr, error) {
 func (c *chain) WriteTo(p []byte, _ net.Addr) (int, error) {
 	c.reply = append([]byte(nil), p...)
 	if c.refused {
-		c.replies <- c.reply // no handler was asked
+		c.replies <- c.reply // no handler was called
 	}
 	return len(p), nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// BenchmarkInPlace is one query with a client's subnet through the whole chain of a
-// server, without its way through the kernel.
+// BenchmarkInPlace sends one query with a client subnet through the whole chain of a
+// server, without the kernel.
 func BenchmarkInPlace(b *testing.B) {
 	for _, c := range []struct{ name, plugins string }{{"alone", ""}, {"prometheus", "prometheus LOOPBACK:0\nerrors\n"}} {
 		b.Run(c.name, func(b *testing.B) {
@@ -26,8 +26,8 @@ func BenchmarkInPlace(b *testing.B) {
 	}
 }
 
-// TestAnAnswerInPlaceKeepsItsBudget bounds what one query allocates on its whole way.
-func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
+// TestAnAnswerInPlaceKeepsItsAllocationBudget bounds what one query allocates in total.
+func TestAnAnswerInPlaceKeepsItsAllocationBudget(t *testing.T) {
 	r, a := idle(t, "")
 	n := testing.AllocsPerRun(1000, func() {
 		r.inPlace(a, 0)
@@ -39,14 +39,14 @@ func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
 	}
 }
 
-// idle returns a reader that reads nothing, with a query in its batch, and what it
-// would serve from.
+// idle returns a reader that reads nothing, with a query in its batch, and what it would
+// serve.
 func idle(t testing.TB, plugins string, more ...fixture.Function) (*reader, *active) {
 	t.Helper()
 	port := freePort(t)
 	corefile := "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + plugins + "nearcast {\ncluster mk-core\nmanifests DIR/federation\nlocations DIR/locations.csv\n}\n}\n"
 	serve(t, fill(corefile, "PORT", port, "DIR", federated(t, append([]fixture.Function{hello}, more...)...)))
-	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // it serves
+	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // wait until it serves
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
 	for _, l := range listeners.all {
@@ -62,6 +62,6 @@ func idle(t testing.TB, plugins string, more ...fixture.Function) (*reader, *act
 		r.batch.from[0].Family = unix.AF_INET
 		return r, l.active.Load()
 	}
-	t.Fatal("nothing is served directly")
+	t.Fatal("no listener is open")
 	return nil, nil
 }

@@ -72,13 +72,13 @@ func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 	mine := blocks.Served(b.keys)
 	if len(mine) == 0 {
-		return "the block serves no plain DNS"
+		return "the block does not serve unencrypted DNS"
 	}
 	if slices.ContainsFunc(mine, func(z blocks.Zone) bool { return z.Port == "0" }) {
-		return "the server takes whatever port is free, and nobody knows which"
+		return "the server listens on port 0, an arbitrary free port that clients cannot know"
 	}
 	if len(all[b.index].Tokens["view"]) > 0 {
-		return "its view may leave a query to another block, which may wait"
+		return "its view may hand a query to another block, which may block on I/O"
 	}
 	for i, other := range all {
 		if name := intruder(other); name != "" && slices.ContainsFunc(blocks.Served(other.Keys), func(z blocks.Zone) bool { return atPortOf(mine, z) }) {
@@ -89,7 +89,7 @@ func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 		}
 		for _, z := range blocks.Served(other.Keys) {
 			if slices.Contains(mine, z) {
-				return fmt.Sprintf("another server block answers for %s at port %s too", z.Name, z.Port)
+				return fmt.Sprintf("another server block also serves %s on port %s", z.Name, z.Port)
 			}
 			if atPortOf(mine, z) {
 				b.others = append(b.others, z.Name)
@@ -120,10 +120,10 @@ func (b *block) front() (refusal string) {
 }
 
 func comesFirst(name string) string {
-	return fmt.Sprintf("the plugin %s, which may wait for others, comes first", name)
+	return fmt.Sprintf("the plugin %s, which may block on I/O, runs first", name)
 }
 
-const nobodyIsPrompt = "no plugin here knows that it answers without waiting, as nearcast does"
+const nobodyIsPrompt = "no plugin in this block, such as nearcast, is known to answer without blocking"
 
 // intruder returns a plugin of the block that changes how a port is read or written for all blocks there, and that
 // a second socket would bypass; "" for none.
@@ -176,11 +176,11 @@ func (b *block) hosts(listens *net.TCPAddr) ([]netip.Addr, error) {
 	everywhere := !own.IsValid() || own.IsUnspecified()
 	switch {
 	case everywhere && len(b.named) == 0:
-		return nil, fmt.Errorf("%s: the server listens on all addresses; name those that clients ask, as in: direct 192.0.2.53 2001:db8::53", b.at)
+		return nil, fmt.Errorf("%s: the server listens on all addresses; list those that clients query, for example: direct 192.0.2.53 2001:db8::53", b.at)
 	case everywhere:
 		return b.named, nil
 	case len(b.named) > 0:
-		return nil, fmt.Errorf("%s: the server listens on %s alone, by its bind; name no addresses here", b.at, own)
+		return nil, fmt.Errorf("%s: bind limits the server to %s; remove the addresses here", b.at, own)
 	}
 	return []netip.Addr{own}, nil
 }

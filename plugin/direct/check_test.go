@@ -7,9 +7,9 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// TestCheckJudgesEveryPluginInFront holds that each that this repository's order has
-// before nearcast passes, waits, or serves nothing itself.
-func TestCheckJudgesEveryPluginInFront(t *testing.T) {
+// TestCheckClassifiesEveryPluginInFront checks every plugin that this repository orders
+// before nearcast: it either never blocks, or may block, or serves nothing itself.
+func TestCheckClassifiesEveryPluginInFront(t *testing.T) {
 	settings := []string{
 		"root", "proxyproto", "quic", "grpc_server", "https", "https3", "timeouts", "tcp", "multisocket", "reload", "bind", "direct", "debug",
 		"ready", "health", "pprof", "shed",
@@ -17,12 +17,12 @@ func TestCheckJudgesEveryPluginInFront(t *testing.T) {
 	before := dnsserver.Directives[:slices.Index(dnsserver.Directives, "nearcast")]
 	for _, name := range before {
 		if _, passes := passing[name]; !passes && !slices.Contains(waits, name) && !slices.Contains(settings, name) {
-			t.Errorf("check does not know what %s does before nearcast", name)
+			t.Errorf("check does not classify %s before nearcast", name)
 		}
 	}
 	for _, name := range waits {
 		if _, passes := passing[name]; passes || !slices.Contains(before, name) {
-			t.Errorf("%s is said to wait before nearcast", name)
+			t.Errorf("check says that %s may block before nearcast", name)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// world are functions of every kind whose answers differ in form.
+// world has functions of every kind whose answers differ in form.
 var world = []fixture.Function{
 	hello,
 	{Name: "dual", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/address", "us-azure=192.0.2.20,us-azure=2001:db8::20,mk-core=192.0.2.10,mk-core=2001:db8::10")},
@@ -44,8 +44,7 @@ var corpusTypes = []uint16{
 // corpusKey signs some of the queries.
 const corpusKey, corpusSecret = "key.", "c2VjcmV0IG9mIHRoZSBmZWVkcyBvZiB0ZXN0cw=="
 
-// corpus makes n datagrams: queries of every form, and what is left of some after
-// an accident.
+// corpus makes n datagrams: queries of every form, some of them damaged.
 func corpus(n int) [][]byte {
 	r := rand.New(rand.NewPCG(7, 7))
 	all := make([][]byte, 0, n)
@@ -160,7 +159,7 @@ func subnet(prefix string) *dns.EDNS0_SUBNET {
 	return &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice()}
 }
 
-// damaged cuts the datagram off, adds to it, or turns bits over.
+// damaged truncates the datagram, appends to it, or flips bits.
 func damaged(r *rand.Rand, q []byte) []byte {
 	switch r.IntN(4) {
 	case 0:

@@ -7,8 +7,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// FuzzUnpack holds that an exchange that had another query before reads the next
-// one to what CoreDNS's own parser makes of it.
+// FuzzUnpack checks that a reused exchange parses the next query exactly as CoreDNS's own
+// parser does.
 func FuzzUnpack(f *testing.F) {
 	for _, datagram := range corpus(500) {
 		f.Add(datagram)
@@ -32,13 +32,13 @@ func FuzzUnpack(f *testing.F) {
 		err := want.Unpack(datagram)
 		e := new(exchange)
 		if !e.unpack(before, len("hello.demo.fn.example.org.")) {
-			t.Fatal("the query before was not read")
+			t.Fatal("the previous query was not parsed")
 		}
-		e.query.Response, e.query.Compress = true, true // as plugins may leave it
+		e.query.Response, e.query.Compress = true, true // plugins may leave it in this state
 		e.query.IsEdns0().SetUDPSize(4096)
 		e.query.IsEdns0().SetVersion(1)
 		if got := e.unpack(datagram, len(name)); got != (err == nil) {
-			t.Fatalf("read: %v, want %v", got, err)
+			t.Fatalf("parsed: %v, want %v", got, err)
 		}
 		if err == nil && !reflect.DeepEqual(&e.query, want) {
 			t.Fatalf("\n%#v\nwant\n%#v", &e.query, want)
@@ -62,9 +62,9 @@ func packed(t testing.TB, options ...dns.EDNS0) []byte {
 	return data
 }
 
-// TestAnExchangeIsUsedAgainWhereNothingIsKept holds that neither what a plugin keeps
-// nor what another plugin than nearcast answered is written over by the next query.
-func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
+// TestAnExchangeIsReusedUnlessAPluginKeepsIt checks that the next query overwrites
+// neither what a plugin keeps nor what a plugin other than nearcast answered.
+func TestAnExchangeIsReusedUnlessAPluginKeepsIt(t *testing.T) {
 	for _, c := range []struct {
 		name, plugins string
 		qtype         uint16
@@ -72,10 +72,10 @@ func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
 	}{
 		{"alone", "", dns.TypeA, true},
 		{"no such record", "", dns.TypeMX, true},
-		{"behind plugins that keep nothing", "prometheus LOOPBACK:0\nerrors\nlog\nany\n", dns.TypeA, true},
-		{"answered by another", "any\n", dns.TypeANY, false},
+		{"after plugins that keep nothing", "prometheus LOOPBACK:0\nerrors\nlog\nany\n", dns.TypeA, true},
+		{"answered by another plugin", "any\n", dns.TypeANY, false},
 		{"refused by acl", "acl {\nblock type MX\n}\n", dns.TypeMX, false},
-		{"behind dnstap, which writes the client's address later", "dnstap tcp://LOOPBACK:9 full\n", dns.TypeA, false},
+		{"after dnstap, which writes the client's address later", "dnstap tcp://LOOPBACK:9 full\n", dns.TypeA, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, a := idle(t, c.plugins)
@@ -89,16 +89,16 @@ func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
 			}
 			first := r.exchange
 			if again := first != nil; again != c.again {
-				t.Errorf("used again: %v, want %v", again, c.again)
+				t.Errorf("reused: %v, want %v", again, c.again)
 			}
 			if r.inPlace(a, 0); r.exchange != first {
-				t.Error("the next query had another")
+				t.Error("the next query had another exchange")
 			}
 		})
 	}
 }
 
-// TestAnExchangeEndsWithItsConfiguration holds that none is used under the next one.
+// TestAnExchangeEndsWithItsConfiguration checks that the next configuration reuses none.
 func TestAnExchangeEndsWithItsConfiguration(t *testing.T) {
 	r, a := idle(t, "")
 	next := *a
@@ -108,17 +108,17 @@ func TestAnExchangeEndsWithItsConfiguration(t *testing.T) {
 		r.listener.active.Store(active)
 		r.serve(1)
 		if r.exchange == nil || r.exchange.active != active {
-			t.Error("the exchange is not of the configuration")
+			t.Error("the exchange does not belong to the configuration")
 		}
 		used = append(used, r.exchange)
 	}
 	if used[0] == used[1] {
-		t.Error("the exchange of the configuration before is used again")
+		t.Error("the exchange of the previous configuration was reused")
 	}
 }
 
-// TestEverydayQueriesAreReadInPlace holds it for what most resolvers send.
-func TestEverydayQueriesAreReadInPlace(t *testing.T) {
+// TestCommonQueriesAreParsedInPlace covers what most resolvers send.
+func TestCommonQueriesAreParsedInPlace(t *testing.T) {
 	bare, err := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA).Pack()
 	if err != nil {
 		t.Fatal(err)
@@ -134,9 +134,9 @@ func TestEverydayQueriesAreReadInPlace(t *testing.T) {
 	}
 }
 
-// TestNothingOfAQueryIsLeftInTheNext holds it for queries of every form: the same is
-// answered with what another left behind as without.
-func TestNothingOfAQueryIsLeftInTheNext(t *testing.T) {
+// TestAQueryLeavesNothingBehindForTheNext checks, for queries of every form, that the
+// answer does not depend on what an earlier query left behind.
+func TestAQueryLeavesNothingBehindForTheNext(t *testing.T) {
 	r, a := idle(t, "", world[1:]...)
 	serve := func(query []byte, again bool) string {
 		if !again {
@@ -157,7 +157,7 @@ func TestNothingOfAQueryIsLeftInTheNext(t *testing.T) {
 		if len(query) > querySize {
 			continue
 		}
-		// What is drawn anew each second has a second chance.
+		// An answer that changes every second gets a second chance.
 		var again, anew string
 		for range 3 {
 			serve(before, false)
@@ -170,7 +170,7 @@ func TestNothingOfAQueryIsLeftInTheNext(t *testing.T) {
 			}
 		}
 		if again != anew {
-			t.Fatalf("%x after %x: answered %x, and without it %x", query, before, again, anew)
+			t.Fatalf("%x after %x: got %x, but without the first query %x", query, before, again, anew)
 		}
 		before = query
 	}

@@ -103,7 +103,7 @@ func (h *handover) ReadFrom(p []byte) (int, net.Addr, error) {
 func (h *handover) WriteTo(p []byte, to net.Addr) (int, error) {
 	addr, ok := to.(*net.UDPAddr)
 	if !ok {
-		return 0, &net.AddrError{Err: "is not who asked", Addr: to.String()}
+		return 0, &net.AddrError{Err: "is not a UDP address", Addr: to.String()}
 	}
 	return len(p), h.socket.send(p, addr.AddrPort())
 }

@@ -72,7 +72,7 @@ func (i *instance) corefile() ([]caddyfile.ServerBlock, error) {
 			return caddyfile.Parse(input.Path(), bytes.NewReader(input.Body()), nil)
 		}
 	}
-	return nil, errors.New("the configuration is of no instance of the server")
+	return nil, errors.New("the configuration belongs to no server instance")
 }
 
 // open acquires the block's listeners.

@@ -13,8 +13,8 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
-// limited are servers with and without what keeps them from being used against others,
-// and what they are asked.
+// limited lists servers with and without protection against reflection, and the queries
+// that they get.
 var limited = []struct {
 	name, plugins, settings string
 	options                 []dns.EDNS0
@@ -26,8 +26,8 @@ var limited = []struct {
 	{"both, asked with a cookie", "rrl {\nresponses-per-second 10000\n}", "", []dns.EDNS0{subnet("10.2.0.0/24"), aCookie()}},
 }
 
-// bench is a reader of a server, with a socket that nobody else reads, and its clients:
-// each is in a network of its own.
+// bench is a reader of a server, with a socket that nobody else reads, and its clients,
+// each in its own network.
 type bench struct {
 	*reader
 	clients []net.Conn
@@ -61,8 +61,8 @@ func newBench(t testing.TB, plugins, settings string, options ...dns.EDNS0) *ben
 	return b
 }
 
-// once has each client ask, and returns how long the server took to receive their
-// queries and to answer them.
+// once lets each client send a query, and returns how long the server took to receive and
+// to answer them.
 func (b *bench) once(t testing.TB) time.Duration {
 	for _, c := range b.clients {
 		if _, err := c.Write(b.query); err != nil {
@@ -84,8 +84,8 @@ func (b *bench) once(t testing.TB) time.Duration {
 	return took
 }
 
-// BenchmarkLimits is 32 queries from their datagrams to those of their answers, with and
-// without what bounds how they can be used against others.
+// BenchmarkLimits takes 32 queries from their datagrams to those of their answers, with
+// and without protection against reflection.
 func BenchmarkLimits(b *testing.B) {
 	for _, c := range limited {
 		b.Run(c.name, func(b *testing.B) {
@@ -99,7 +99,7 @@ func BenchmarkLimits(b *testing.B) {
 	}
 }
 
-// TestLimitsCostLittle compares the least times of many short runs, each beside the others.
+// TestLimitsCostLittle compares the minimum times of many short, interleaved runs.
 func TestLimitsCostLittle(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compares times")
@@ -112,7 +112,7 @@ func TestLimitsCostLittle(t *testing.T) {
 	for i := range least {
 		least[i] = math.MaxFloat64
 	}
-	// The aim is 1.05, and a loaded machine is allowed as much again.
+	// The goal is 1.05; a loaded machine may exceed it by as much again.
 	const most = 1.10
 	for round := 0; round < 1000 || round < 5000 && least[3] > most*least[0]; round++ {
 		for i, b := range all {
@@ -120,9 +120,9 @@ func TestLimitsCostLittle(t *testing.T) {
 		}
 	}
 	for i, c := range limited {
-		t.Logf("%s: %.0f ns, %.3f of what a query takes without", c.name, 1e9*least[i], least[i]/least[0])
+		t.Logf("%s: %.0f ns, %.3f times a query without them", c.name, 1e9*least[i], least[i]/least[0])
 	}
 	if both := least[3] / least[0]; both > most {
-		t.Errorf("cookies and limits make a query take %.3f of what it takes without, more than %.2f", both, most)
+		t.Errorf("with cookies and limits a query takes %.3f times as long, want at most %.2f", both, most)
 	}
 }

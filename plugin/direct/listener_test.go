@@ -22,8 +22,8 @@ import (
 
 const direct = "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\n"
 
-// TestReloadsLoseNoQueryAndLeakNothing reloads under load, with direct and
-// without, and with configurations that cannot start.
+// TestReloadsLoseNoQueryAndLeakNothing reloads under load, with direct and without, and
+// with configurations that cannot start.
 func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	dir, port := federated(t, hello), freePort(t)
 	with := fill(direct, "PORT", port, "DIR", dir)
@@ -51,7 +51,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 			t.Errorf("after reload %d: %s, want %s", i, got, want)
 		}
 		if _, err := s.instance.Restart(input(broken)); err == nil {
-			t.Fatal("a broken configuration started")
+			t.Fatal("an invalid configuration started")
 		}
 		if n := opened(); n != 1 {
 			t.Fatalf("%d listeners after reload %d, want one", n, i)
@@ -64,10 +64,8 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	load.Wait()
 }
 
-// TestItGoesAndComesWithAReload holds that its sockets go with its line, and the
-// files and threads with them.
-// TestAHandoverThatIsStoppedBeforeItServesEnds is what multisocket does at each reload:
-// the address's second server takes over while the first one's handovers begin.
+// TestAHandoverThatIsStoppedBeforeItServesEnds does what multisocket does at each reload:
+// the second server of the address takes over while the handovers of the first one start.
 func TestAHandoverThatIsStoppedBeforeItServesEnds(t *testing.T) {
 	h := newHandover(&socket{}, &dnsserver.Server{}, t.Context())
 	stopped, served := make(chan struct{}), make(chan struct{})
@@ -78,12 +76,13 @@ func TestAHandoverThatIsStoppedBeforeItServesEnds(t *testing.T) {
 		select {
 		case <-done:
 		case <-time.After(2 * grace):
-			t.Fatalf("%s goes on", what)
+			t.Fatalf("%s keeps running", what)
 		}
 	}
 }
 
-func TestItGoesAndComesWithAReload(t *testing.T) {
+// TestReloadsAddAndRemoveDirect checks that its sockets, files and threads go with its line.
+func TestReloadsAddAndRemoveDirect(t *testing.T) {
 	dir, port := federated(t, hello), freePort(t)
 	with := fill(direct, "PORT", port, "DIR", dir)
 	without := strings.Replace(with, "direct\n", "", 1)
@@ -107,12 +106,12 @@ func TestItGoesAndComesWithAReload(t *testing.T) {
 		t.Errorf("%d goroutines, %d after more reloads", goroutines, n)
 	}
 	if n := descriptors(t); n > files {
-		t.Errorf("%d files were open, %d are after the reloads", files, n)
+		t.Errorf("%d files were open before the reloads, %d after", files, n)
 	}
 }
 
-// settled waits until no more than so many goroutines run, or for a while, and
-// returns how many do.
+// settled waits until at most this many goroutines run, or for a while, and returns how
+// many do.
 func settled(want int) int {
 	n := runtime.NumGoroutine()
 	for i := 0; i < 40 && n > want; i++ {
@@ -131,11 +130,11 @@ func descriptors(t *testing.T) int {
 	return len(all)
 }
 
-// TestWhatWaitsDelaysNoFunction holds a query up upstream, and asks for a function
-// through the same socket meanwhile.
-func TestWhatWaitsDelaysNoFunction(t *testing.T) {
+// TestABlockedQueryDelaysNoFunction delays a query upstream, and meanwhile queries a
+// function through the same socket.
+func TestABlockedQueryDelaysNoFunction(t *testing.T) {
 	release := make(chan struct{})
-	arrived := make(chan struct{}, 1000) // forward asks again after a while
+	arrived := make(chan struct{}, 1000) // forward retries after a while
 	upstream := upstreamOf(t, dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
 		arrived <- struct{}{}
 		<-release
@@ -150,7 +149,7 @@ func TestWhatWaitsDelaysNoFunction(t *testing.T) {
 	var asking sync.WaitGroup
 	for i := range 9 {
 		// A name of another zone, one of ours that falls through, and one of another
-		// block's below a function's wildcard.
+		// block below a function's wildcard.
 		name := fmt.Sprintf("a%d.%s", i, []string{"example.com.", "fn.example.org.", "slow.wild.fn.example.org."}[i%3])
 		asking.Go(func() {
 			if got := ask(t, at(port), name, dns.TypeA); got != "NOERROR 192.0.2.99" {
@@ -186,8 +185,8 @@ func upstreamOf(t *testing.T, h dns.Handler) string {
 	return conn.LocalAddr().String()
 }
 
-// TestRepliesLeaveFromTheAddressThatWasAsked holds it for a server that listens on
-// all addresses and is asked at two of them, of each family.
+// TestRepliesLeaveFromTheAddressThatWasAsked queries a server that listens on all
+// addresses at two of them, in each family.
 func TestRepliesLeaveFromTheAddressThatWasAsked(t *testing.T) {
 	second := netip.MustParseAddr(fixture.Loopback()).Next().String()
 	port := fixture.FreePort(t, "")
@@ -195,22 +194,24 @@ func TestRepliesLeaveFromTheAddressThatWasAsked(t *testing.T) {
 	for _, host := range []string{fixture.Loopback(), second, "::1"} {
 		server := net.JoinHostPort(host, fmt.Sprint(port))
 		before := total(t, "coredns_direct_queries_total", "how", "in_place", "server", fmt.Sprintf("dns://:%d", port))
-		// The client's socket is connected: a reply from elsewhere does not reach it.
+		// The client's socket is connected: a reply from another address does not reach
+		// it.
 		if got := ask(t, server, "hello.demo.fn.example.org.", dns.TypeA); got != "NOERROR 192.0.2.1" {
 			t.Errorf("%s: %s", server, got)
 		}
 		if n := eventually(t, before+1, fmt.Sprintf("dns://:%d", port)); n != before+1 {
-			t.Errorf("%s: %v queries were answered in place, want %v: a socket on the address comes before one on all", server, n, before+1)
+			t.Errorf("%s: %v queries were answered in place, want %v: a socket on the address precedes one on all", server, n, before+1)
 		}
 	}
-	// Nobody listens directly there, and CoreDNS answers.
+	// No direct socket listens there, so CoreDNS answers.
 	third := netip.MustParseAddr(second).Next().String()
 	if got := ask(t, net.JoinHostPort(third, fmt.Sprint(port)), "hello.demo.fn.example.org.", dns.TypeA); got != "NOERROR 192.0.2.1" {
 		t.Errorf("%s: %s", third, got)
 	}
 }
 
-// eventually returns the count of queries in place, which follows their replies.
+// eventually returns the count of queries answered in place, which lags behind their
+// replies.
 func eventually(t *testing.T, want float64, server string) (n float64) {
 	for range 1000 {
 		if n = total(t, "coredns_direct_queries_total", "how", "in_place", "server", server); n == want {
@@ -221,9 +222,9 @@ func eventually(t *testing.T, want float64, server string) (n float64) {
 	return n
 }
 
-// TestItAnswersWhereverADatagramArrives asks from many ports at once: every one is
-// answered, and, where the kernel prefers the processor's own socket, in place.
-func TestItAnswersWhereverADatagramArrives(t *testing.T) {
+// TestEverySocketAnswersTheDatagramsItReceives queries from many ports at once: every query is
+// answered, and answered in place if the kernel prefers the processor's own socket.
+func TestEverySocketAnswersTheDatagramsItReceives(t *testing.T) {
 	port := freePort(t)
 	serve(t, fill(direct, "PORT", port, "DIR", federated(t, hello)))
 	const clients, each = 16, 50
@@ -239,7 +240,7 @@ func TestItAnswersWhereverADatagramArrives(t *testing.T) {
 	}
 	load.Wait()
 	if !prefersProcessor(t) {
-		t.Skip("SKIPPED: how many are answered in place: this kernel is older than 6.2")
+		t.Skip("SKIPPED: the share answered in place: this kernel is older than 6.2")
 	}
 	if n := eventually(t, clients*each, "dns://"+at(port)); n < clients*each*9/10 {
 		t.Errorf("%v of %d were answered in place", n, clients*each)
@@ -260,8 +261,8 @@ func prefersProcessor(t *testing.T) bool {
 	return major > 6 || major == 6 && minor >= 2
 }
 
-// TestManifestsMoveAnswersInPlace holds that what is answered in place follows the
-// federation, as everything does.
+// TestManifestsMoveAnswersInPlace checks that answers given in place follow the
+// federation like all others.
 func TestManifestsMoveAnswersInPlace(t *testing.T) {
 	dir, port := federated(t, hello), freePort(t)
 	serve(t, fill(direct, "PORT", port, "DIR", dir))
@@ -274,5 +275,5 @@ func TestManifestsMoveAnswersInPlace(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Error("the answer did not follow")
+	t.Error("the answer did not follow the manifests")
 }

@@ -8,7 +8,7 @@ import (
 
 var queries = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace, Subsystem: "direct", Name: "queries_total",
-	Help: "Queries read from direct's own sockets, by server and by how they were served: in_place or handed_over.",
+	Help: "Queries read from direct's own sockets, by server and by path: in_place or handed_over.",
 }, []string{"server", "how"})
 
 // counters are those of one server.

@@ -26,12 +26,12 @@ func parseLine(c *caddy.Controller) (*block, error) {
 		for _, arg := range args {
 			addr, err := netip.ParseAddr(arg)
 			if err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
-				return nil, c.Errf("%q is not the address of a host, such as 192.0.2.53 or 2001:db8::53", arg)
+				return nil, c.Errf("%q is not a host's address, such as 192.0.2.53 or 2001:db8::53", arg)
 			}
 			b.named = append(b.named, addr.Unmap())
 		}
 		if _, err := arguments.Settings(c, func() error {
-			return c.Errf("unexpected %q: direct has no settings in braces", c.Val())
+			return c.Errf("unexpected %q: direct has no settings; remove the braces", c.Val())
 		}); err != nil {
 			return nil, err
 		}

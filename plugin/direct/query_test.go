@@ -7,8 +7,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// FuzzPlain holds that what is taken for an everyday query is one to CoreDNS's own
-// parser too, of the same name, and that a server would accept it.
+// FuzzPlain checks that a query recognised as a common one is also one to CoreDNS's own
+// parser, with the same name, and that a server would accept it.
 func FuzzPlain(f *testing.F) {
 	for _, datagram := range corpus(200) {
 		f.Add(datagram)
@@ -21,10 +21,10 @@ func FuzzPlain(f *testing.F) {
 		}
 		m := new(dns.Msg)
 		if err := m.Unpack(datagram); err != nil && m.Question == nil {
-			return // it is handed over then
+			return // then it is handed over
 		}
 		if len(m.Question) != 1 || m.Response || m.Opcode != dns.OpcodeQuery || len(m.Answer)+len(m.Ns) > 0 || len(m.Extra) > 1 {
-			t.Fatalf("not an everyday query: %s", m)
+			t.Fatalf("not a common query: %s", m)
 		}
 		q := m.Question[0]
 		if got := strings.ToLower(q.Name); got != string(name) || q.Qclass != dns.ClassINET {

@@ -18,8 +18,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// twoServers are one configuration at two ports, the second with direct. SUB is a
-// zone of another block below ours.
+// twoServers is one configuration on two ports, the second with direct. SUB is a zone of
+// another block below ours.
 const twoServers = `fn.example.org:PORT1 {
 	bind LOOPBACK
 	PLUGINS
@@ -48,9 +48,10 @@ sub.fn.example.org:PORT1 sub.fn.example.org:PORT2 {
 }
 `
 
-// TestBothWaysAnswerTheSame asks everything of CoreDNS's own way and of ours, with
-// all kinds of plugins in front, and accepts no difference in any octet.
-func TestBothWaysAnswerTheSame(t *testing.T) {
+// TestDirectAndTheChainAnswerAlike sends everything through CoreDNS's own path and
+// through ours, with all kinds of plugins in front, and accepts no difference in any
+// octet.
+func TestDirectAndTheChainAnswerAlike(t *testing.T) {
 	size := 1500
 	if testing.Short() {
 		size = 500
@@ -115,9 +116,10 @@ func compareAll(t *testing.T, datagrams [][]byte, plain, direct string) int {
 	return int(replies.Load())
 }
 
-// compare reports whether there was a reply. What is drawn anew each second, or
-// was late, has a second and a third chance; so has what is drawn anew for each query
-// (family independent), and then nobody else asks: both have counted as many.
+// compare reports whether there was a reply. Replies that change every second, or were
+// late, get a second and a third chance; so do those that change with every query (family
+// independent), and then no further query is sent: both servers have counted the same
+// number.
 func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct string) bool {
 	alone.RLock()
 	want, got := replies(t, datagram, 150*time.Millisecond, plain, direct)
@@ -134,17 +136,18 @@ func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct s
 		}
 	}
 	m := new(dns.Msg)
-	_ = m.Unpack(datagram) // as far as it goes
+	_ = m.Unpack(datagram) // as far as it can be
 	t.Errorf("%s\n%s\nplain:  %s\ndirect: %s", hex.EncodeToString(datagram), m, hex.EncodeToString(want), hex.EncodeToString(got))
 	return want != nil
 }
 
-// alike compares octets, but for what no two signatures share.
+// alike compares octets, except those that differ between any two signatures.
 func alike(want, got []byte) bool {
 	return bytes.Equal(want, got) || unsigned(want) != nil && bytes.Equal(unsigned(want), unsigned(got))
 }
 
-// replies sends the datagram to both, from one port, and returns the replies; nil for none.
+// replies sends the datagram to both, from one port, and returns the replies; nil for
+// none.
 func replies(t *testing.T, datagram []byte, patience time.Duration, one, two string) (first, second []byte) {
 	conn, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
 	if err != nil {
@@ -171,15 +174,15 @@ func reply(t *testing.T, conn net.PacketConn, datagram []byte, patience time.Dur
 		if err != nil {
 			return nil
 		}
-		if from.String() == to { // else a reply that was late
+		if from.String() == to { // otherwise a late reply
 			return buf[:n]
 		}
 	}
 }
 
-// unsigned is the reply without what two servers with one key do not make alike: an
-// ECDSA signature has a random part, and is of the second in which it was made. It
-// is nil where nothing is signed.
+// unsigned is the reply without the parts that two servers with one key do not produce
+// alike: an ECDSA signature has a random part and the time at which it was made. It is
+// nil if nothing is signed.
 func unsigned(reply []byte) []byte {
 	m := new(dns.Msg)
 	if m.Unpack(reply) != nil {
@@ -191,7 +194,7 @@ func unsigned(reply []byte) []byte {
 			switch rr := rr.(type) {
 			case *dns.RRSIG:
 				rr.Signature, rr.Inception, rr.Expiration, signed = "", 0, 0, true
-			case *dns.TSIG: // of the time it was made
+			case *dns.TSIG: // of the signing time
 				rr.TimeSigned, rr.MAC, signed = 0, strings.Repeat("0", len(rr.MAC)), true
 			}
 		}
@@ -229,12 +232,12 @@ func requests(t *testing.T) map[string]float64 {
 	return all
 }
 
-// compareMetrics holds that both servers have counted the same of the same.
+// compareMetrics checks that both servers have counted the same.
 func compareMetrics(t *testing.T, before map[string]float64, port1, port2 int) {
 	t.Helper()
 	var different []string
 	series := 0
-	// CoreDNS's own server counts a reply after it has left.
+	// CoreDNS's own server counts a reply after sending it.
 	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
 		if different, series = differences(t, before, port1, port2); len(different) == 0 {
 			break
@@ -248,8 +251,8 @@ func compareMetrics(t *testing.T, before map[string]float64, port1, port2 int) {
 	}
 }
 
-// differences names the series that the servers count differently, and counts those
-// that were compared.
+// differences names the series that the servers count differently, and counts those that
+// were compared.
 func differences(t *testing.T, before map[string]float64, port1, port2 int) (different []string, series int) {
 	t.Helper()
 	after := requests(t)

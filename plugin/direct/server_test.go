@@ -14,7 +14,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	// The plugins that stand next to direct in the tests' Corefiles.
+	// These plugins appear next to direct in the tests' Corefiles.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/any"
 	_ "github.com/coredns/coredns/plugin/bind"
@@ -41,21 +41,21 @@ import (
 	"github.com/nearcast/nearcast/internal/base/directives"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
-	_ "github.com/nearcast/nearcast/plugin/tcp" // CoreDNS's own servers read queries as direct does
+	_ "github.com/nearcast/nearcast/plugin/tcp" // CoreDNS's own servers read queries like direct
 )
 
 var _ Prompt = (*nearcast.Nearcast)(nil)
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // what the tests need of the log they look for themselves
+	clog.Discard() // the tests read what they need of the log themselves
 	if err := directives.Install(); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// freePort returns a free port of the tests' own host: the plugin has to be told one.
+// freePort returns a free port of the tests' own host: direct needs a fixed port.
 func freePort(t testing.TB) int {
 	t.Helper()
 	return fixture.FreePort(t, fixture.Loopback())
@@ -79,7 +79,7 @@ func input(corefile string) caddy.CaddyfileInput {
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
 }
 
-// fill puts values in the place of capital words.
+// fill replaces words in capitals by values.
 func fill(corefile string, pairs ...any) string {
 	for i := range pairs {
 		pairs[i] = fmt.Sprint(pairs[i])
@@ -118,8 +118,8 @@ func (s *server) stop() {
 	}
 }
 
-// settle lets CoreDNS's own server begin: one that never served cannot be stopped,
-// and would go on as it was.
+// settle waits until CoreDNS's own server has started: one that never served cannot be
+// stopped, and would keep running.
 func (s *server) settle() { time.Sleep(30 * time.Millisecond) }
 
 func (s *server) reload(corefile string) {
@@ -135,7 +135,7 @@ func (s *server) reload(corefile string) {
 // at returns an address of the tests' own host.
 func at(port int) string { return net.JoinHostPort(fixture.Loopback(), fmt.Sprint(port)) }
 
-// ask asks over UDP and returns the answers' data, after the rcode.
+// ask queries over UDP and returns the rcode and the data of the answers.
 func ask(t testing.TB, server, name string, qtype uint16) string {
 	t.Helper()
 	client := dns.Client{Timeout: 5 * time.Second}

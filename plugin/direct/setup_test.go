@@ -15,17 +15,18 @@ import (
 
 const nearcastBlock = "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n"
 
-// TestItIsOffWhereItCouldNotBeExactAndSaysWhy holds that such a server serves all the same.
-func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
+// TestDirectIsOffAndSaysWhyIfItCouldDiffer checks that the server still serves in that
+// case.
+func TestDirectIsOffAndSaysWhyIfItCouldDiffer(t *testing.T) {
 	for _, c := range []struct{ corefile, reason string }{
-		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nrewrite name a b\n" + nearcastBlock + "}", "the plugin rewrite, which may wait for others, comes first"},
-		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nwhoami\n}", "the plugin whoami, which may wait for others, comes first"},
-		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nlog\n}", "no plugin here knows that it answers without waiting"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nrewrite name a b\n" + nearcastBlock + "}", "the plugin rewrite, which may block on I/O, runs first"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nwhoami\n}", "the plugin whoami, which may block on I/O, runs first"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nlog\n}", "no plugin in this block, such as nearcast, is known to answer without blocking"},
 		{"fn.example.org:PORT {\nbind LOOPBACK\nproxyproto\ndirect\n" + nearcastBlock + "}", "the plugin proxyproto changes how this port is read or written"},
 		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\nother.example:PORT {\nbind LOOPBACK\nshed\nwhoami\n}", "the plugin shed changes how this port is read or written"},
-		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\nwhoami\n}\nfn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "another server block answers for fn.example.org. at port PORT too"},
-		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\ndirect\n" + nearcastBlock + "}", "its view may leave a query to another block, which may wait"},
-		{"fn.example.org:0 {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "the server takes whatever port is free"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\nwhoami\n}\nfn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "another server block also serves fn.example.org. on port PORT"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\ndirect\n" + nearcastBlock + "}", "its view may hand a query to another block, which may block on I/O"},
+		{"fn.example.org:0 {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "the server listens on port 0"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			var logged fixture.Output
@@ -46,9 +47,9 @@ func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatItsServerAnswersIsPrompt holds that a name is not served in place where
-// another server, another block or another plugin answers for it.
-func TestOnlyWhatItsServerAnswersIsPrompt(t *testing.T) {
+// TestOnlyNamesThatItsServerAnswersArePrompt checks that a name is not answered in place if
+// another server, block or plugin answers for it.
+func TestOnlyNamesThatItsServerAnswersArePrompt(t *testing.T) {
 	one, two := freePort(t), freePort(t)
 	corefile := "a.fn.example.org:ONE {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\n.:ONE {\nbind LOOPBACK\nwhoami\n}\n" +
 		"fn.example.org:TWO {\nbind LOOPBACK\ndirect\nnearcast {\ncluster mk-core\nmanifests DIR/federation\nfallthrough\n}\nwhoami\n}\n"
@@ -64,7 +65,7 @@ func TestOnlyWhatItsServerAnswersIsPrompt(t *testing.T) {
 				return l.active.Load().prompt([]byte(name))
 			}
 		}
-		t.Fatalf("nothing is served directly at port %d", port)
+		t.Fatalf("no listener is open at port %d", port)
 		return false
 	}
 	for _, c := range []struct {
@@ -84,13 +85,13 @@ func TestOnlyWhatItsServerAnswersIsPrompt(t *testing.T) {
 
 func TestAFaultyLineKeepsTheServerFromStarting(t *testing.T) {
 	for _, c := range []struct{ corefile, reason string }{
-		{"direct localhost\n", `Corefile:2 - Error during parsing: "localhost" is not the address of a host`},
-		{"direct 0.0.0.0\n", `"0.0.0.0" is not the address of a host`},
-		{"direct {\nfast\n}\n", `unexpected "fast": direct has no settings in braces`},
+		{"direct localhost\n", `Corefile:2 - Error during parsing: "localhost" is not a host's address`},
+		{"direct 0.0.0.0\n", `"0.0.0.0" is not a host's address`},
+		{"direct {\nfast\n}\n", `unexpected "fast": direct has no settings; remove the braces`},
 		{"direct\n{\n}\n", "Corefile:3 - Error during parsing: unexpected {: it belongs on the line of direct"},
 		{"direct\ndirect\n", "direct is in this server block twice, first on line 2"},
-		{"direct\n", "Corefile:2: the server listens on all addresses; name those that clients ask"},
-		{"bind LOOPBACK\ndirect 192.0.2.1\n", "Corefile:3: the server listens on LOOPBACK alone, by its bind; name no addresses here"},
+		{"direct\n", "Corefile:2: the server listens on all addresses; list those that clients query"},
+		{"bind LOOPBACK\ndirect 192.0.2.1\n", "Corefile:3: bind limits the server to LOOPBACK; remove the addresses here"},
 	} {
 		t.Run(strings.Fields(c.reason)[0], func(t *testing.T) {
 			corefile := "fn.example.org:PORT {\n" + c.corefile + nearcastBlock + "}"
@@ -116,8 +117,8 @@ func opened() int {
 	return len(listeners.all)
 }
 
-// TestReadmeIsTrue starts every Corefile of the README, and holds that it names
-// every plugin that may come first, and the metric.
+// TestReadmeIsTrue starts every Corefile of the README, and checks that it documents
+// every plugin that may run first, and the metric.
 func TestReadmeIsTrue(t *testing.T) {
 	data, err := os.ReadFile("README.md")
 	if err != nil {
@@ -127,7 +128,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	examples := 0
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
-		// No address here is one of this machine's network.
+		// None of these addresses belongs to a network of this machine.
 		corefile = strings.NewReplacer("/etc/nearcast", "DIR", "192.0.2.53 2001:db8::53", "LOOPBACK ::1", "192.0.2.53", "LOOPBACK",
 			"fn.example.org {", "fn.example.org:PORT {", ". {", ".:PORT {", "198.51.100.1", "127.0.0.1:1").Replace(corefile)
 		corefile = strings.Replace(corefile, "nearcast fn.example.org:PORT {", "nearcast fn.example.org {", 1)
@@ -146,11 +147,11 @@ func TestReadmeIsTrue(t *testing.T) {
 	}
 	for name := range passing {
 		if !strings.Contains(readme, "*"+name+"*") {
-			t.Errorf("the README does not say that %s may come first", name)
+			t.Errorf("the README does not say that %s may run first", name)
 		}
 	}
 	if !strings.Contains(readme, "`coredns_direct_queries_total{") {
-		t.Error("the README does not have the metric")
+		t.Error("the README does not document the metric")
 	}
 	last := -1
 	for _, section := range []string{"Name", "Description", "Syntax", "Metrics", "Examples", "Bugs", "See Also"} {

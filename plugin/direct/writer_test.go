@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAReplyThatIsNotInTheBatchIsSentAtOnce holds it for one that is longer than
-// the room, for a second one, and for one that comes after the query was served.
+// TestAReplyThatIsNotInTheBatchIsSentAtOnce covers a reply that is longer than the
+// buffer, a second reply, and one that comes after the query was served.
 func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 	client, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
 	if err != nil {
@@ -46,18 +46,18 @@ func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 	write("again")
 	arrives("again")
 	if n := w.collect(); string(room[:n]) != "first" {
-		t.Errorf("%q is in the room", room[:n])
+		t.Errorf("%q is in the buffer", room[:n])
 	}
 	write("later")
 	arrives("later")
 	w.room, w.n = room, 0
 	if n := w.collect(); n != 0 {
-		t.Errorf("a reply of %d octets where there was none", n)
+		t.Errorf("got a reply of %d octets, want none", n)
 	}
 	write("late")
 	arrives("late")
 	if string(room) != "first" {
-		t.Errorf("the room was written after it was collected: %q", room)
+		t.Errorf("the buffer was written after it was collected: %q", room)
 	}
 	s.close()
 	if _, err := w.Write([]byte("too late")); !errors.Is(err, net.ErrClosed) {

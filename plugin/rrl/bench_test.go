@@ -17,7 +17,7 @@ type nowhere struct {
 func (n *nowhere) RemoteAddr() net.Addr  { return &n.from }
 func (*nowhere) WriteMsg(*dns.Msg) error { return nil }
 
-// BenchmarkDebit has each answer go to another account.
+// BenchmarkDebit debits another account for each answer.
 func BenchmarkDebit(b *testing.B) {
 	table, l, n := newTable(100_000), limitOf(50, 15, 2), uint64(0)
 	for b.Loop() {
@@ -26,7 +26,7 @@ func BenchmarkDebit(b *testing.B) {
 	}
 }
 
-// BenchmarkServeDNS is what an answer costs more with limits.
+// BenchmarkServeDNS measures what limits add to the cost of an answer.
 func BenchmarkServeDNS(b *testing.B) {
 	m := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
 	reply := new(dns.Msg).SetReply(m)

@@ -10,7 +10,7 @@ var limited = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace,
 	Subsystem: "rrl",
 	Name:      "limited_total",
-	Help:      "Answers beyond a limit, by its kind and what became of them.",
+	Help:      "Answers that exceeded a limit, by the kind of limit and the action taken.",
 }, []string{"kind", "action"})
 
 // counters are resolved once: looking one up by its labels costs more than limiting an answer.

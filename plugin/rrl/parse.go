@@ -69,7 +69,7 @@ func parse(c *caddy.Controller) (*settings, error) {
 		if args, err := arguments.Rest(c); err != nil {
 			return nil, err
 		} else if len(args) > 0 {
-			return nil, c.Errf("unexpected %q: the settings of rrl are in braces, one a line", args[0])
+			return nil, c.Errf("unexpected %q: rrl takes no arguments; put its settings inside braces, one per line", args[0])
 		}
 		if _, err := arguments.Settings(c, func() error { return s.parseKey(c, lines) }); err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (s *settings) parseKey(c *caddy.Controller, lines map[string]int) error {
 	key := c.Val()
 	set, known := keys[key]
 	if !known {
-		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
 	}
 	if before, twice := lines[key]; twice && !slices.Contains(repeatable, key) {
 		return c.Errf("%s: already set on line %d", key, before)

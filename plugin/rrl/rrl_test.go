@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
-// sent is what left a server.
+// sent counts what left a server.
 type sent struct {
 	test.ResponseWriter
 	from net.Addr
@@ -51,7 +51,7 @@ func limiter(t *testing.T, block string, next plugin.HandlerFunc) *rrl {
 	return r
 }
 
-// ask asks for names from an address, each once.
+// ask queries each name once from an address.
 func ask(t *testing.T, r *rrl, from net.Addr, qtype uint16, names ...string) *sent {
 	t.Helper()
 	s := &sent{from: from}
@@ -69,7 +69,7 @@ func repeat(name string, n int) []string {
 	return strings.Split(strings.TrimSuffix(strings.Repeat(name+"|", n), "|"), "|")
 }
 
-// random returns names that are all different, in both cases of letters.
+// random returns distinct names, in both letter cases.
 func random(below string, n int) (names []string) {
 	for i := range n {
 		names = append(names, strings.Repeat("aB"[i%2:i%2+1], 1+i%50)+string(rune('a'+i/50))+"."+below)
@@ -77,7 +77,7 @@ func random(below string, n int) (names []string) {
 	return names
 }
 
-// answers answers as the first label of what is below example.org says.
+// answers answers according to the first label below example.org.
 func answers(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := new(dns.Msg).SetReply(r)
 	name := strings.ToLower(r.Question[0].Name)
@@ -85,7 +85,7 @@ func answers(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error)
 	switch {
 	case strings.HasSuffix(name, ".none.example.org."):
 		m.Rcode, m.Ns = dns.RcodeNameError, []dns.RR{soa}
-	case strings.HasSuffix(name, ".compact.example.org."): // as RFC 9824 has it
+	case strings.HasSuffix(name, ".compact.example.org."): // compact denial (RFC 9824)
 		imputed.Absent(ctx, "example.org.")
 		m.Ns = []dns.RR{soa}
 	case strings.HasSuffix(name, ".wild.example.org."):
@@ -94,7 +94,7 @@ func answers(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error)
 	case strings.HasSuffix(name, ".delegated.example.org."):
 		m.Ns = []dns.RR{test.NS("delegated.example.org. IN NS ns.delegated.example.org.")}
 	case strings.HasPrefix(name, "refused."):
-		return dns.RcodeRefused, nil // which the server writes
+		return dns.RcodeRefused, nil // the server writes it
 	case strings.HasPrefix(name, "broken."):
 		m.Rcode = dns.RcodeServerFailure
 	case r.Question[0].Qtype == dns.TypeA:
@@ -105,7 +105,7 @@ func answers(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error)
 	return dns.RcodeSuccess, w.WriteMsg(m)
 }
 
-func TestWhatSaysTheSameIsOneAccount(t *testing.T) {
+func TestIdenticalAnswersShareAnAccount(t *testing.T) {
 	const rate = 10
 	for _, c := range []struct {
 		what  string
@@ -131,24 +131,24 @@ func TestWhatSaysTheSameIsOneAccount(t *testing.T) {
 	}
 }
 
-// TestTypesThatANameDoesNotHaveAreOne asks for all 65,536.
-func TestTypesThatANameDoesNotHaveAreOne(t *testing.T) {
+// TestMissingTypesOfANameShareAnAccount queries all 65,536 types.
+func TestMissingTypesOfANameShareAnAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s := limiter(t, "responses-per-second 10", answers), &sent{from: from("192.0.2.7")}
 		for qtype := range 1 << 16 {
 			_, _ = r.ServeDNS(t.Context(), s, new(dns.Msg).SetQuestion("hello.example.org.", uint16(qtype)))
 		}
-		if whole, _ := s.counts(); whole != 11 { // with that to A
+		if whole, _ := s.counts(); whole != 11 { // including the one to A
 			t.Errorf("%d whole answers, want 11", whole)
 		}
 	})
 }
 
-func TestErrorsOfANetworkAreOneAccountWhoeverWritesThem(t *testing.T) {
+func TestErrorsToANetworkShareAnAccountWhoeverWritesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := limiter(t, "errors-per-second 5\nslip 2", answers)
 		s := &sent{from: from("192.0.2.7")}
-		refused := 0 // left to the server to write
+		refused := 0 // the server writes it
 		for _, name := range append(repeat("broken.example.org.", 20), repeat("refused.example.org.", 20)...) {
 			if rcode, _ := r.ServeDNS(t.Context(), s, new(dns.Msg).SetQuestion(name, dns.TypeA)); rcode == dns.RcodeRefused {
 				refused++
@@ -158,7 +158,7 @@ func TestErrorsOfANetworkAreOneAccountWhoeverWritesThem(t *testing.T) {
 			t.Errorf("%d written, %d left to the server, %d truncated; want 5, 0, 17", whole, refused, truncated)
 		}
 		if rcode, _ := r.ServeDNS(t.Context(), &sent{from: from("198.51.100.7")}, new(dns.Msg).SetQuestion("refused.example.org.", dns.TypeA)); rcode != dns.RcodeRefused {
-			t.Errorf("another network's error became %d", rcode)
+			t.Errorf("an error to another network became %d", rcode)
 		}
 	})
 }
@@ -172,7 +172,7 @@ func TestNetworksAreByPrefix(t *testing.T) {
 		{"", "192.0.2.7", "192.0.3.7", false},
 		{"ipv4-prefix-length 32", "192.0.2.7", "192.0.2.250", false},
 		{"ipv4-prefix-length 16", "192.0.2.7", "192.0.3.7", true},
-		{"", "::ffff:192.0.2.7", "192.0.2.250", true}, // of a socket of both families
+		{"", "::ffff:192.0.2.7", "192.0.2.250", true}, // of a dual-stack socket
 		{"", "2001:db8::7", "2001:db8:0:ff::1", true},
 		{"", "2001:db8::7", "2001:db8:0:100::1", false},
 		{"ipv6-prefix-length 64", "2001:db8::7", "2001:db8:0:ff::1", false},
@@ -188,9 +188,9 @@ func TestNetworksAreByPrefix(t *testing.T) {
 	}
 }
 
-// TestNoOpcodeIsAWayRoundTheLimit has NOTIFY, which plugins that do not know it answer as
-// a query.
-func TestNoOpcodeIsAWayRoundTheLimit(t *testing.T) {
+// TestNoOpcodeBypassesTheLimit sends NOTIFY, which plugins that do not know it answer
+// like a query.
+func TestNoOpcodeBypassesTheLimit(t *testing.T) {
 	r := limiter(t, "responses-per-second 5\nslip 0", answers)
 	s := &sent{from: from("192.0.2.7")}
 	for range 100 {
@@ -203,7 +203,7 @@ func TestNoOpcodeIsAWayRoundTheLimit(t *testing.T) {
 	}
 }
 
-func TestWhoIsNotForgedIsNotLimited(t *testing.T) {
+func TestClientsThatCannotBeForgedAreNotLimited(t *testing.T) {
 	ip := net.ParseIP("192.0.2.7")
 	for what, c := range map[string]struct {
 		from   net.Addr
@@ -230,9 +230,10 @@ func TestWhoIsNotForgedIsNotLimited(t *testing.T) {
 	}
 }
 
-// TestWhatTheServerAsksItselfIsNotLimited has policy and plugins that look up something on
-// behalf of a client, whose network is limited; what they find is in no way the client's.
-func TestWhatTheServerAsksItselfIsNotLimited(t *testing.T) {
+// TestLookupsOfTheServerItselfAreNotLimited has policy and plugins look names up on
+// behalf of a client whose network is limited; the results do not count as answers to the
+// client.
+func TestLookupsOfTheServerItselfAreNotLimited(t *testing.T) {
 	r := limiter(t, "responses-per-second 1\nnxdomains-per-second 1\nslip 0", answers)
 	own := &sent{from: from("192.0.2.7")}
 	ask(t, r, own.from, dns.TypeA, repeat("hello.example.org.", 10)...)
@@ -240,7 +241,7 @@ func TestWhatTheServerAsksItselfIsNotLimited(t *testing.T) {
 		_, _ = r.ServeDNS(imputed.Own(t.Context()), own, new(dns.Msg).SetQuestion("hello.example.org.", dns.TypeA))
 	}
 	if whole, _ := own.counts(); whole != 100 {
-		t.Errorf("%d of 100 look-ups that policy makes itself were answered", whole)
+		t.Errorf("%d of 100 lookups of policy itself were answered", whole)
 	}
 	own.all = nil
 	outer := limiter(t, "responses-per-second 1\nnxdomains-per-second 100\nslip 0", func(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (int, error) {
@@ -249,15 +250,15 @@ func TestWhatTheServerAsksItselfIsNotLimited(t *testing.T) {
 	})
 	s := ask(t, outer, own.from, dns.TypeA, repeat("hello.example.org.", 20)...)
 	if whole, _ := own.counts(); whole != 20 {
-		t.Errorf("%d of 20 look-ups within a client's query were answered", whole)
+		t.Errorf("%d of 20 lookups within a client's query were answered", whole)
 	}
 	if whole, _ := s.counts(); whole != 1 {
-		t.Errorf("%d answers to the client, which is allowed one: what was looked up counts in their stead", whole)
+		t.Errorf("%d answers to the client, which is allowed one: lookups count instead of answers", whole)
 	}
 }
 
-// TestALimitedAnswerIsEmptyAndKeepsItsOptions also holds that the reply itself stays as
-// it was: it may be in somebody's cache.
+// TestALimitedAnswerIsEmptyAndKeepsItsOptions also checks that the reply itself is not
+// modified: it may be in a cache.
 func TestALimitedAnswerIsEmptyAndKeepsItsOptions(t *testing.T) {
 	reply := new(dns.Msg).SetReply(new(dns.Msg).SetQuestion("hello.example.org.", dns.TypeA))
 	reply.Answer = []dns.RR{test.A("hello.example.org. IN A 192.0.2.1")}
@@ -279,7 +280,7 @@ func TestALimitedAnswerIsEmptyAndKeepsItsOptions(t *testing.T) {
 
 func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	for block, want := range map[string]string{
-		"rrl {\nresponse-per-second 5\n}":      `Testfile:2 - Error during parsing: unknown key "response-per-second"; known are errors-per-second`,
+		"rrl {\nresponse-per-second 5\n}":      `Testfile:2 - Error during parsing: unknown key "response-per-second"; known keys: errors-per-second`,
 		"rrl {\nslip 11\n}":                    `Testfile:2 - Error during parsing: slip: "11" is not a number from 0 to 10`,
 		"rrl {\nslip 1 2\n}":                   "slip: takes one argument, a number",
 		"rrl {\nwindow 0\n}":                   `window: "0" is not a number from 1 to 3600`,
@@ -289,7 +290,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		"rrl {\nreport-only yes\n}":            "report-only: takes no arguments",
 		"rrl {\nslip 1\nwindow 2\nslip 2\n}":   ":4 - Error during parsing: slip: already set on line 2",
 		"rrl\n{\nslip 1\n}":                    "Testfile:2 - Error during parsing: unexpected {: it belongs on the line of rrl",
-		"rrl {\nslip 1 {\nwindow 2\n}\n}":      `Testfile:2 - Error during parsing: slip: unexpected "{" behind it`,
+		"rrl {\nslip 1 {\nwindow 2\n}\n}":      `Testfile:2 - Error during parsing: slip: unexpected "{" after it`,
 		"rrl {\nexempt 192.0.2.0/24{\n}":       `Testfile:2 - Error during parsing: "192.0.2.0/24{": a space is missing`,
 		"rrl {\nexempt ::ffff:192.0.2.1\n}":    "stands for IPv4 addresses; write it as IPv4, 192.0.2.1/32",
 		"rrl 5":                                `unexpected "5"`,
@@ -306,7 +307,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	}
 }
 
-func TestRatesThatAreNotSetAreThatOfResponses(t *testing.T) {
+func TestUnsetRatesDefaultToResponsesPerSecond(t *testing.T) {
 	for block, want := range map[string][kinds]int{
 		"rrl":                              {50, 50, 50},
 		"rrl {\nresponses-per-second 7\n}": {7, 7, 7},

@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestReadmeIsTrue starts every Corefile of the README, and holds that it names every
-// key and metric.
+// TestReadmeIsTrue starts every Corefile of the README, and checks that it documents
+// every key and metric.
 func TestReadmeIsTrue(t *testing.T) {
 	data, err := os.ReadFile("README.md")
 	if err != nil {
@@ -59,11 +59,11 @@ func TestReadmeIsTrue(t *testing.T) {
 	}
 	for key := range keys {
 		if !strings.Contains(readme, "\n    "+key) || !strings.Contains(readme, "`"+key+"`") {
-			t.Errorf("the README does not have the key %s in its syntax and its text", key)
+			t.Errorf("the README does not document the key %s in its syntax and its text", key)
 		}
 	}
 	if !strings.Contains(readme, "`coredns_rrl_limited_total{") {
-		t.Error("the README does not have the metric")
+		t.Error("the README does not document the metric")
 	}
 	at := -1
 	for _, section := range []string{"Name", "Description", "Syntax", "Metrics", "Examples", "Bugs", "See Also"} {

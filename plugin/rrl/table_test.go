@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// account is a hash that has a line and a tag of its own.
+// account is a hash with its own line and tag.
 func account(n uint64) uint64 { return n<<(64-tagBits) | n }
 
-// flood asks for so many answers at once.
+// flood debits many answers at once.
 func flood(t *table, hash uint64, l limit, n int) (answered, slipped int) {
 	for range n {
 		switch t.debit(hash, &l) {
@@ -25,12 +25,12 @@ func flood(t *table, hash uint64, l limit, n int) (answered, slipped int) {
 	return answered, slipped
 }
 
-// TestASecondsAnswersPassAndNoMore holds for every rate that may be set.
-func TestASecondsAnswersPassAndNoMore(t *testing.T) {
+// TestOneSecondOfAnswersPassesAndNoMore covers every rate that can be set.
+func TestOneSecondOfAnswersPassesAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(1000)
 		for _, rate := range []int{1, 2, 3, 5, 7, 20, 50, 999, 1000, 3333, 10_000} {
-			most := rate + rate/10 // the unit is a tenth of the shortest time for one
+			most := rate + rate/10 // the unit is a tenth of the shortest time per answer
 			if got, _ := flood(table, account(uint64(rate)), limitOf(rate, 15, 2), 3*rate+10); got < rate || got > most {
 				t.Errorf("%d a second: %d at once", rate, got)
 			}
@@ -38,8 +38,8 @@ func TestASecondsAnswersPassAndNoMore(t *testing.T) {
 	})
 }
 
-// TestAnHonestRateIsNeverLimited and a flood is, for as long as it lasts and the window
-// after it.
+// TestAnHonestRateIsNeverLimited also checks that a flood is, for as long as it lasts and
+// for one window after it.
 func TestAnHonestRateIsNeverLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table, l := newTable(1000), limitOf(20, 15, 0)
@@ -49,7 +49,7 @@ func TestAnHonestRateIsNeverLimited(t *testing.T) {
 			}
 			time.Sleep(time.Second / 20)
 		}
-		for second := range 30 { // of 100 a second
+		for second := range 30 { // at 100 per second
 			got := 0
 			for range 100 {
 				n, _ := flood(table, account(1), l, 1)
@@ -62,11 +62,11 @@ func TestAnHonestRateIsNeverLimited(t *testing.T) {
 		}
 		time.Sleep(15*time.Second - 100*time.Millisecond)
 		if got, _ := flood(table, account(1), l, 1); got > 0 {
-			t.Error("answered within the window after a flood")
+			t.Error("an answer passed within the window after a flood")
 		}
 		time.Sleep(200 * time.Millisecond)
 		if got, _ := flood(table, account(1), l, 1); got != 1 {
-			t.Error("not answered when the window was over")
+			t.Error("no answer passed after the window")
 		}
 		time.Sleep(time.Hour)
 		if got, _ := flood(table, account(1), l, 100); got != 20 {
@@ -75,7 +75,7 @@ func TestAnHonestRateIsNeverLimited(t *testing.T) {
 	})
 }
 
-func TestEverySoManiethLimitedAnswerSlips(t *testing.T) {
+func TestEveryNthLimitedAnswerSlips(t *testing.T) {
 	for slip := range 11 {
 		synctest.Test(t, func(t *testing.T) {
 			table, l := newTable(1000), limitOf(10, 15, slip)
@@ -91,9 +91,9 @@ func TestEverySoManiethLimitedAnswerSlips(t *testing.T) {
 	}
 }
 
-// TestTimesBeginAgainWithoutALimit crosses the end of an account's times, and finds
-// accounts that are older than these are long.
-func TestTimesBeginAgainWithoutALimit(t *testing.T) {
+// TestTimestampsThatWrapAroundLimitNobody crosses the wrap-around of an account's
+// timestamps, and covers accounts that are older than the range.
+func TestTimestampsThatWrapAroundLimitNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table, l := newTable(1000), limitOf(10, 15, 0)
 		around := time.Duration(1<<timeBits) * unit
@@ -114,9 +114,9 @@ func TestTimesBeginAgainWithoutALimit(t *testing.T) {
 	})
 }
 
-// TestAFullTableForgetsWhoOwesTheLeast floods from one network, and then has a million
-// others ask once each: the first stays limited.
-func TestAFullTableForgetsWhoOwesTheLeast(t *testing.T) {
+// TestAFullTableEvictsTheAccountThatOwesTheLeast floods from one network, and then a
+// million others send one query each: the first stays limited.
+func TestAFullTableEvictsTheAccountThatOwesTheLeast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table, l := newTable(1000), limitOf(10, 15, 0)
 		const flooder = 0x123456789abcdef0
@@ -129,16 +129,16 @@ func TestAFullTableForgetsWhoOwesTheLeast(t *testing.T) {
 			honest += n
 		}
 		if got, _ := flood(table, flooder, l, 1); got > 0 {
-			t.Error("the flood's account was forgotten")
+			t.Error("the flood's account was evicted")
 		}
 		if honest < others*999/1000 {
-			t.Errorf("%d of %d honest ones were answered", honest, others)
+			t.Errorf("%d of %d honest clients were answered", honest, others)
 		}
 	})
 }
 
-// TestManyThatDebitAtOnceLoseNothing has all processors flood one account and others.
-func TestManyThatDebitAtOnceLoseNothing(t *testing.T) {
+// TestConcurrentDebitsLoseNothing floods one account and others from all processors.
+func TestConcurrentDebitsLoseNothing(t *testing.T) {
 	table, l := newTable(1000), limitOf(1000, 15, 0)
 	var answered atomic.Int64
 	var all sync.WaitGroup
@@ -150,7 +150,7 @@ func TestManyThatDebitAtOnceLoseNothing(t *testing.T) {
 	}
 	took := time.Now()
 	all.Wait()
-	// What passes is a second's answers, and those that were earned meanwhile.
+	// One second of answers passes, and those earned meanwhile.
 	if most := 1001 + int64(time.Since(took)*1000/time.Second) + 1; answered.Load() < 1000 || answered.Load() > most {
 		t.Errorf("%d answers, want 1000 to %d", answered.Load(), most)
 	}

@@ -16,8 +16,9 @@ import (
 	"github.com/coredns/caddy"
 )
 
-// TestAMessageThatNobodyTakesEndsItsConnection holds that one that is taken slowly does not.
-func TestAMessageThatNobodyTakesEndsItsConnection(t *testing.T) {
+// TestAMessageThatTheClientDoesNotReadEndsItsConnection checks that a message that is
+// read slowly does not.
+func TestAMessageThatTheClientDoesNotReadEndsItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
@@ -29,7 +30,7 @@ func TestAMessageThatNobodyTakesEndsItsConnection(t *testing.T) {
 		}()
 		for range 2 {
 			if _, err := c.Write(make([]byte, 100)); err != nil {
-				t.Fatalf("what is taken is refused: %v", err)
+				t.Fatalf("a message that is read was refused: %v", err)
 			}
 		}
 		start := time.Now()
@@ -39,9 +40,9 @@ func TestAMessageThatNobodyTakesEndsItsConnection(t *testing.T) {
 	})
 }
 
-// TestAnIdleConnectionKeepsItsTimeAcrossAReload holds that the next server does not
-// take it for one that has just been opened and asks at once.
-func TestAnIdleConnectionKeepsItsTimeAcrossAReload(t *testing.T) {
+// TestAnIdleConnectionKeepsItsIdleTimeAcrossAReload checks that the next server does not
+// treat it as a new connection that is about to send a query.
+func TestAnIdleConnectionKeepsItsIdleTimeAcrossAReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
@@ -62,14 +63,14 @@ func TestAnIdleConnectionKeepsItsTimeAcrossAReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(idle) != time.Second {
-			t.Errorf("%v %s later: the time counts for the first query alone", err, time.Since(idle))
+			t.Errorf("%v %s later: the time counts only for the first query", err, time.Since(idle))
 		}
 	})
 }
 
-// TestAThirdOfTheFilesIsLeft holds it where the Corefile wants more, and where the limit
+// TestAThirdOfTheOpenFilesStaysFree covers a Corefile that wants more, and a limit that
 // is lowered later.
-func TestAThirdOfTheFilesIsLeft(t *testing.T) {
+func TestAThirdOfTheOpenFilesStaysFree(t *testing.T) {
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestAThirdOfTheFilesIsLeft(t *testing.T) {
 	}
 }
 
-// without is a listener of a process that may open nothing more.
+// without is a listener of a process that may open no more files.
 type without struct {
 	net.Listener
 	tried, closed atomic.Int32
@@ -112,7 +113,7 @@ func (w *without) Close() error {
 	return nil
 }
 
-func TestWithoutFilesAcceptingRestsAndTheIdlestGoes(t *testing.T) {
+func TestWithoutFilesAcceptPausesAndTheIdlestConnectionIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := numbered(1)
 		connections.admit(c)
@@ -128,13 +129,13 @@ func TestWithoutFilesAcceptingRestsAndTheIdlestGoes(t *testing.T) {
 			t.Errorf("tried %d times in %s", n, 10*rest)
 		}
 		if _, err := c.Conn.Write(nil); err == nil || c.at >= 0 {
-			t.Error("the connection idle longest is open")
+			t.Error("the connection that has been idle longest is still open")
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("accepting ended with %v", err)
+			t.Errorf("accept ended with %v", err)
 		}
 	})
 }
@@ -144,7 +145,7 @@ type fake struct{ caddy.GracefulServer }
 
 func (fake) Address() string { return "dns://fake" }
 
-// numbered is a connection of a network of its own, idle since its number.
+// numbered is a connection from its own network, idle since the time of its number.
 func numbered(i int) *conn {
 	ours, _ := net.Pipe()
 	c := newConn(ours, &server{})

@@ -13,7 +13,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// overHTTP are the clients of each transport of RFC 8484, by the scheme of its server.
+// overHTTP are the clients for each transport of RFC 8484, by the scheme of its server.
 func overHTTP(t *testing.T) map[string]http.RoundTripper {
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // it is the test's own
 	one, two := &http.Transport{TLSClientConfig: insecure.Clone()}, &http.Transport{TLSClientConfig: insecure.Clone(), ForceAttemptHTTP2: true}
@@ -28,9 +28,9 @@ func overHTTP(t *testing.T) map[string]http.RoundTripper {
 	return map[string]http.RoundTripper{"https": one, "https over HTTP/2": two, "https3": three}
 }
 
-// TestOverHTTPSOnlyDNSIsTaken holds that a request that is not of RFC 8484 is refused with
-// the status that says why.
-func TestOverHTTPSOnlyDNSIsTaken(t *testing.T) {
+// TestOverHTTPSOnlyDNSIsAccepted checks that a request that does not follow RFC 8484 is
+// refused with the status that says why.
+func TestOverHTTPSOnlyDNSIsAccepted(t *testing.T) {
 	query := asking(t)
 	get := "?dns=" + base64.RawURLEncoding.EncodeToString(query)
 	typed := func(fields ...string) http.Header { return http.Header{"Content-Type": fields} }
@@ -43,33 +43,33 @@ func TestOverHTTPSOnlyDNSIsTaken(t *testing.T) {
 			body         []byte
 			want         int
 		}{
-			"POST":                       {"POST", "", typed("application/dns-message"), query, 200},
-			"POST in another case":       {"POST", "", typed("Application/DNS-Message"), query, 200},
-			"POST with parameters":       {"POST", "", typed("application/dns-message ;\tcharset=\"utf-8\"; v=1"), query, 200},
-			"POST with an empty one":     {"POST", "", typed("application/dns-message;"), query, 200},
-			"POST of identity":           {"POST", "", http.Header{"Content-Type": {"application/dns-message"}, "Content-Encoding": {"Identity"}}, query, 200},
-			"POST without a type":        {"POST", "", nil, query, 415},
-			"POST of an empty type":      {"POST", "", typed(""), query, 415},
-			"POST of a form":             {"POST", "", typed("application/x-www-form-urlencoded"), query, 415},
-			"POST of JSON":               {"POST", "", typed("application/dns-json"), query, 415},
-			"POST of a longer type":      {"POST", "", typed("application/dns-message+json"), query, 415},
-			"POST of any":                {"POST", "", typed("*/*"), query, 415},
-			"POST of two types":          {"POST", "", typed("application/dns-message", "text/plain"), query, 415},
-			"POST of a list":             {"POST", "", typed("application/dns-message, text/plain"), query, 415},
-			"POST with a letter like s":  {"POST", "", typed("application/dn\u017f-message"), query, 415},
-			"POST of a coded message":    {"POST", "", http.Header{"Content-Type": {"application/dns-message"}, "Content-Encoding": {"gzip"}}, query, 415},
-			"POST of too much":           {"POST", "", typed("application/dns-message"), make([]byte, dns.MaxMsgSize+1), 413},
-			"POST of no message":         {"POST", "", typed("application/dns-message"), []byte("x"), 400},
-			"GET":                        {"GET", get, nil, nil, 200},
-			"GET of another type":        {"GET", get, typed("text/plain"), nil, 200},
-			"GET without a query":        {"GET", "", nil, nil, 400},
-			"GET of two queries":         {"GET", get + "&" + get[1:], nil, nil, 400},
-			"GET of padded base64":       {"GET", get + "=", nil, nil, 400},
-			"HEAD":                       {"HEAD", get, nil, nil, 200},
-			"PUT":                        {"PUT", "", typed("application/dns-message"), query, 405},
-			"DELETE":                     {"DELETE", get, nil, nil, 405},
-			"a form at another path":     {"POST", "/other", typed("text/plain"), query, 404},
-			"a DNS message at that path": {"POST", "/other", typed("application/dns-message"), query, 404},
+			"POST":                               {"POST", "", typed("application/dns-message"), query, 200},
+			"POST in another case":               {"POST", "", typed("Application/DNS-Message"), query, 200},
+			"POST with parameters":               {"POST", "", typed("application/dns-message ;\tcharset=\"utf-8\"; v=1"), query, 200},
+			"POST with an empty one":             {"POST", "", typed("application/dns-message;"), query, 200},
+			"POST of identity":                   {"POST", "", http.Header{"Content-Type": {"application/dns-message"}, "Content-Encoding": {"Identity"}}, query, 200},
+			"POST without a type":                {"POST", "", nil, query, 415},
+			"POST of an empty type":              {"POST", "", typed(""), query, 415},
+			"POST of a form":                     {"POST", "", typed("application/x-www-form-urlencoded"), query, 415},
+			"POST of JSON":                       {"POST", "", typed("application/dns-json"), query, 415},
+			"POST of a longer type":              {"POST", "", typed("application/dns-message+json"), query, 415},
+			"POST of any":                        {"POST", "", typed("*/*"), query, 415},
+			"POST of two types":                  {"POST", "", typed("application/dns-message", "text/plain"), query, 415},
+			"POST of a list":                     {"POST", "", typed("application/dns-message, text/plain"), query, 415},
+			"POST with a letter that folds to s": {"POST", "", typed("application/dn\u017f-message"), query, 415},
+			"POST of a coded message":            {"POST", "", http.Header{"Content-Type": {"application/dns-message"}, "Content-Encoding": {"gzip"}}, query, 415},
+			"POST of too much":                   {"POST", "", typed("application/dns-message"), make([]byte, dns.MaxMsgSize+1), 413},
+			"POST of no message":                 {"POST", "", typed("application/dns-message"), []byte("x"), 400},
+			"GET":                                {"GET", get, nil, nil, 200},
+			"GET of another type":                {"GET", get, typed("text/plain"), nil, 200},
+			"GET without a query":                {"GET", "", nil, nil, 400},
+			"GET of two queries":                 {"GET", get + "&" + get[1:], nil, nil, 400},
+			"GET of padded base64":               {"GET", get + "=", nil, nil, 400},
+			"HEAD":                               {"HEAD", get, nil, nil, 200},
+			"PUT":                                {"PUT", "", typed("application/dns-message"), query, 405},
+			"DELETE":                             {"DELETE", get, nil, nil, 405},
+			"a form at another path":             {"POST", "/other", typed("text/plain"), query, 404},
+			"a DNS message at that path":         {"POST", "/other", typed("application/dns-message"), query, 404},
 		} {
 			path := "/dns-query" + c.path
 			if strings.HasPrefix(c.path, "/") {

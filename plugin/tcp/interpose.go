@@ -24,14 +24,14 @@ func interpose(ctx caddy.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("tcp: the configuration is of no instance of the server")
+	return fmt.Errorf("tcp: the configuration belongs to no server instance")
 }
 
 // field returns a field, exported or not, of the struct that owner points to.
 func field[T any](owner any, name string) (*T, error) {
 	f := reflect.ValueOf(owner).Elem().FieldByName(name)
 	if !f.IsValid() || f.Type() != reflect.TypeFor[T]() {
-		return nil, fmt.Errorf("tcp: %T has no field %s of the type %s: this version of CoreDNS needs another version of the plugin tcp",
+		return nil, fmt.Errorf("tcp: %T has no field %s of type %s: this version of CoreDNS needs a different version of the plugin tcp",
 			owner, name, reflect.TypeFor[T]())
 	}
 	return (*T)(unsafe.Pointer(f.UnsafeAddr())), nil
@@ -100,7 +100,7 @@ func (m *maker) bounds() bounds {
 		return bounds{}.complete(files)
 	}
 	if most := fitting(files); most < l.all {
-		log.Warningf("%s: the process may open %d files, which is enough for %d connections and not for %d: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, most, l.all)
+		log.Warningf("%s: the process may open %d files, enough for %d connections instead of %d: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, most, l.all)
 	}
 	return l.bounds
 }

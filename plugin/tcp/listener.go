@@ -60,7 +60,7 @@ const rest = 100 * time.Millisecond
 
 // relieve makes room, and waits briefly for it.
 func (l *listener) relieve(err error) {
-	rarely.Printf(netip.Addr{}, "files", "%s: %v; the connection idle longest is closed; allow the process more files, or tcp fewer connections", l.server.Address(), err)
+	rarely.Printf(netip.Addr{}, "files", "%s: %v; closing the connection that has been idle longest; raise the limit on open files, or lower connections of tcp", l.server.Address(), err)
 	connections.cut()
 	select {
 	case <-l.closed:

@@ -9,11 +9,11 @@ import (
 var (
 	opened = promauto.NewGauge(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: "tcp", Name: "connections",
-		Help: "Connections of clients that are open.",
+		Help: "Open client connections.",
 	})
 	cuts = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace, Subsystem: "tcp", Name: "cut_total",
-		Help: "Connections closed for another, by the bound that was reached: connections, network or files.",
+		Help: "Connections closed to make room for new ones, by the limit that was reached: connections, network or files.",
 	}, []string{"bound"})
 )
 

@@ -68,21 +68,21 @@ func parseLine(c *caddy.Controller) (line, error) {
 		if args, err := arguments.Rest(c); err != nil {
 			return l, err
 		} else if len(args) > 0 {
-			return l, c.Errf("unexpected %q: tcp has its settings in braces", args[0])
+			return l, c.Errf("unexpected %q: tcp takes no arguments; put its settings inside braces", args[0])
 		}
 		seen := map[string]bool{}
 		if _, err := arguments.Settings(c, func() error { return l.parseKey(c, seen) }); err != nil {
 			return l, err
 		}
 		if len(seen) == 0 {
-			err := c.Err("tcp sets nothing: give it connections or network in braces, or leave it out for the defaults")
+			err := c.Err("tcp has no settings: set connections or network inside braces, or remove tcp to use the defaults")
 			c.Next()
 			return l, cmp.Or(arguments.Begins(c, "tcp"), err)
 		}
 	}
 	l.bounds = l.complete(openFiles())
 	if l.network > l.all {
-		return l, c.Errf("network %d is more than the %d connections there may be in all", l.network, l.all)
+		return l, c.Errf("network %d exceeds the total of %d connections; lower it, or raise connections", l.network, l.all)
 	}
 	return l, nil
 }
@@ -92,7 +92,7 @@ func (l *line) parseKey(c *caddy.Controller, seen map[string]bool) error {
 	read := keys[name]
 	switch {
 	case read == nil:
-		return c.Errf("unknown key %q; tcp has connections and network", name)
+		return c.Errf("unknown key %q; known keys: connections, network", name)
 	case seen[name]:
 		return c.Errf("%s is set twice", name)
 	}
@@ -127,7 +127,7 @@ func Check(path string) (faults []error) {
 		case first == nil:
 			first = &l
 		case first.bounds != l.bounds:
-			faults = append(faults, fmt.Errorf("%s: the bounds of tcp are the process's, and those of %s differ", l.at, first.at))
+			faults = append(faults, fmt.Errorf("%s: tcp's limits apply to the whole process, and %s sets different ones; make them equal", l.at, first.at))
 		}
 	}
 	return faults

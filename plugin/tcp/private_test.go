@@ -20,12 +20,12 @@ import (
 )
 
 func init() {
-	plugin.Register("erratic", setupSteering)  // which stands behind cache
-	plugin.Register("dnssec", perclient.Guard) // which stands in front of it
+	plugin.Register("erratic", setupSteering)  // runs after cache
+	plugin.Register("dnssec", perclient.Guard) // runs before it
 }
 
-// setupSteering is of a plugin whose answers to names that begin with "steered" depend on
-// who asks.
+// setupSteering sets up a plugin whose answers to names that begin with "steered" depend
+// on the client.
 func setupSteering(c *caddy.Controller) error {
 	dnsserver.GetConfig(c).AddPlugin(func(plugin.Handler) plugin.Handler {
 		return plugin.HandlerFunc(func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -40,9 +40,9 @@ func setupSteering(c *caddy.Controller) error {
 	return nil
 }
 
-// TestNoSharedCacheKeepsWhatDependsOnWhoAsks has the answers of a plugin and of the cache in
-// front of it, over both kinds of HTTPS.
-func TestNoSharedCacheKeepsWhatDependsOnWhoAsks(t *testing.T) {
+// TestNoSharedCacheKeepsAnswersThatDependOnTheClient covers answers of a plugin and of
+// the cache in front of it, over both versions of HTTPS.
+func TestNoSharedCacheKeepsAnswersThatDependOnTheClient(t *testing.T) {
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // it is the test's own
 	for scheme, transport := range map[string]http.RoundTripper{
 		"https": &http.Transport{TLSClientConfig: insecure}, "https3": &http3.Transport{TLSClientConfig: insecure},

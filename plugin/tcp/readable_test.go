@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// transports ask over each protocol, and return the reply, or nil where there is none.
+// transports query over each protocol, and return the reply, or nil if there is none.
 var transports = map[string]struct {
 	scheme string
 	ask    func(t *testing.T, addr string, query []byte) []byte
@@ -118,9 +118,9 @@ func called(t *testing.T, addr string, query []byte, secured credentials.Transpo
 	return reply.GetMsg()
 }
 
-// TestAnOptionThatIsIgnoredSpoilsNoQueryOverAnyTransport has options that miekg/dns cannot
-// unpack, a query that is longer than it reads over UDP, and one that is malformed.
-func TestAnOptionThatIsIgnoredSpoilsNoQueryOverAnyTransport(t *testing.T) {
+// TestAnIgnoredOptionFailsNoQueryOverAnyTransport has options that miekg/dns cannot
+// unpack, a query longer than it reads over UDP, and a malformed query.
+func TestAnIgnoredOptionFailsNoQueryOverAnyTransport(t *testing.T) {
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			lines := []string{}
@@ -162,9 +162,9 @@ func asking(t *testing.T, options ...dns.EDNS0) []byte {
 	return data
 }
 
-// TestAServerOverUDPStopsAndGoesOnAfterReloads holds that the server that reads is the one
-// that CoreDNS stops.
-func TestAServerOverUDPStopsAndGoesOnAfterReloads(t *testing.T) {
+// TestAUDPServerStopsAndContinuesAfterReloads checks that the server that reads is the
+// one that CoreDNS stops.
+func TestAUDPServerStopsAndContinuesAfterReloads(t *testing.T) {
 	r := serve(t, "dns")
 	for range 3 {
 		if transports["UDP"].ask(t, r.addr, asking(t, empty(dns.EDNS0ZONEVERSION))) == nil {

@@ -19,7 +19,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	// The plugins that stand beside tcp in the tests' Corefiles.
+	// These plugins appear beside tcp in the tests' Corefiles.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/forward"
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// running is a CoreDNS at an address of its own.
+// running is a CoreDNS at its own address.
 type running struct {
 	t        *testing.T
 	addr     string
@@ -52,8 +52,8 @@ func input(corefile string) caddy.CaddyfileInput {
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
 }
 
-// serve starts CoreDNS with one server of the transport, which has the lines beside
-// whoami, until the test ends.
+// serve starts CoreDNS with one server for the transport, whose block has whoami and the
+// lines, until the test ends.
 func serve(t *testing.T, transport string, lines ...string) *running {
 	t.Helper()
 	host := fixture.AnotherLoopback()
@@ -85,7 +85,7 @@ func (r *running) reload(lines ...string) {
 	r.instance = next
 }
 
-// client opens a connection from the address and asks once on it.
+// client opens a connection from the address and sends one query on it.
 func (r *running) client(from string) *dns.Conn {
 	r.t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
@@ -111,7 +111,7 @@ func asks(c *dns.Conn) bool {
 	return err == nil
 }
 
-// held counts the connections that are still answered.
+// held counts the connections on which queries are still answered.
 func held(all []*dns.Conn) (n int) {
 	for _, c := range all {
 		if asks(c) {
@@ -123,46 +123,46 @@ func held(all []*dns.Conn) (n int) {
 
 const tight = "tcp {\nconnections 8\nnetwork 4\n}"
 
-func TestOneNetworkDisplacesItsOwnIdlestAlone(t *testing.T) {
+func TestANetworkDisplacesOnlyItsOwnIdlestConnection(t *testing.T) {
 	r := serve(t, "dns", tight)
 	other, asking := r.client("127.7.1.1"), r.client("127.7.2.1")
 	var idle []*dns.Conn
 	for i := range 20 {
 		if !asks(asking) {
-			t.Fatal("a client that asks has lost its connection")
+			t.Fatal("an active client lost its connection")
 		}
 		idle = append(idle, r.client(fmt.Sprintf("127.7.2.%d", 2+i)))
 	}
 	if n := held(idle); n != 3 {
-		t.Errorf("%d idle connections of a network that may have 4 are held beside the one that asks", n)
+		t.Errorf("%d idle connections of a network that may have 4 are open beside the active one", n)
 	}
 	if !asks(other) {
-		t.Error("another network has lost its connection")
+		t.Error("another network lost its connection")
 	}
 }
 
-func TestAllNetworksTogetherAreBounded(t *testing.T) {
+func TestConnectionsAreLimitedInTotal(t *testing.T) {
 	r := serve(t, "dns", tight)
 	asking := r.client("127.7.0.1")
 	var all []*dns.Conn
 	for i := range 30 {
 		if !asks(asking) {
-			t.Fatal("a client that asks has lost its connection")
+			t.Fatal("an active client lost its connection")
 		}
 		all = append(all, r.client(fmt.Sprintf("127.7.%d.1", 1+i)))
 	}
 	if n := held(all); n != 7 {
-		t.Errorf("%d connections are held beside the one that asks, of 8", n)
+		t.Errorf("%d of 8 connections are open beside the active one", n)
 	}
 }
 
-func TestWhereNothingIsSetABoundHoldsToo(t *testing.T) {
-	serve(t, "dns", "timeouts {\nidle 5s\n}") // and beside a plugin that it is named after
+func TestADefaultLimitAppliesIfNoneIsSet(t *testing.T) {
+	serve(t, "dns", "timeouts {\nidle 5s\n}") // also beside the plugin timeouts
 	time.Sleep(30 * time.Millisecond)
 	connections.mu.Lock()
 	defer connections.mu.Unlock()
 	if want := (bounds{}).complete(openFiles()); connections.bounds != want || want.all < 2 || want.network >= want.all {
-		t.Errorf("the bounds are %+v, want %+v", connections.bounds, want)
+		t.Errorf("the limits are %+v, want %+v", connections.bounds, want)
 	}
 }
 
@@ -173,7 +173,7 @@ func secured(t *testing.T) string {
 	return "tls " + cert + " " + key
 }
 
-func TestConnectionsOverTLSAreBounded(t *testing.T) {
+func TestConnectionsOverTLSAreLimited(t *testing.T) {
 	r := serve(t, "tls", tight, secured(t))
 	var all []*dns.Conn
 	for range 10 {
@@ -189,13 +189,13 @@ func TestConnectionsOverTLSAreBounded(t *testing.T) {
 		all = append(all, conn)
 	}
 	if n := held(all); n != 4 {
-		t.Errorf("%d connections of one network are held, of 4", n)
+		t.Errorf("%d of 4 connections of one network are open", n)
 	}
 }
 
-// TestConnectionsOverHTTPSAreBounded holds also that a new client is answered where
-// CoreDNS's own bound of 200 would keep it waiting.
-func TestConnectionsOverHTTPSAreBounded(t *testing.T) {
+// TestConnectionsOverHTTPSAreLimited also checks that a new client is answered beyond
+// CoreDNS's own limit of 200, at which it would wait.
+func TestConnectionsOverHTTPSAreLimited(t *testing.T) {
 	r := serve(t, "https", "tcp {\nconnections 300\nnetwork 250\n}", secured(t))
 	query, err := new(dns.Msg).SetQuestion("example.org.", dns.TypeA).Pack()
 	if err != nil {
@@ -224,7 +224,7 @@ func TestConnectionsOverHTTPSAreBounded(t *testing.T) {
 	}
 }
 
-func TestAConnectionGoesOnAfterReloads(t *testing.T) {
+func TestAConnectionSurvivesReloads(t *testing.T) {
 	r := serve(t, "dns", tight)
 	idle, asking := r.client("127.7.1.1"), r.client("127.7.2.1")
 	time.Sleep(50 * time.Millisecond)
@@ -232,15 +232,15 @@ func TestAConnectionGoesOnAfterReloads(t *testing.T) {
 	for range 5 {
 		r.reload(tight)
 		if !asks(asking) {
-			t.Fatal("a client has lost its connection to a reload")
+			t.Fatal("a client lost its connection in a reload")
 		}
 	}
 	if !asks(idle) {
-		t.Error("a client that was idle meanwhile has lost its connection to a reload")
+		t.Error("an idle client lost its connection in a reload")
 	}
 	connections.mu.Lock()
 	if n := len(connections.open); n != 2 {
-		t.Errorf("%d connections are counted, of 2", n)
+		t.Errorf("%d of 2 connections are counted", n)
 	}
 	connections.mu.Unlock()
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(20 * time.Millisecond) {
@@ -250,7 +250,8 @@ func TestAConnectionGoesOnAfterReloads(t *testing.T) {
 	}
 }
 
-// TestAReloadThatFailsChangesNothing holds that nothing is left to a server that never began.
+// TestAReloadThatFailsChangesNothing checks that nothing is left to a server that never
+// started.
 func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	r := serve(t, "dns", tight)
 	c := r.client("127.7.1.1")
@@ -263,23 +264,23 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	host, port, _ := net.SplitHostPort(taken.Addr().String())
 	failing := r.corefile("dns", "tcp {\nconnections 2\n}") + "dns://other.:" + port + " {\nbind " + host + "\nwhoami\n}\n"
 	if _, err := r.instance.Restart(input(failing)); err == nil {
-		t.Fatal("a port that is taken did not fail the reload")
+		t.Fatal("a port in use did not fail the reload")
 	}
 	if !asks(c) || !asks(r.client("127.7.1.2")) {
 		t.Error("a client is not answered")
 	}
 	connections.mu.Lock()
 	if got := connections.bounds.all; got != 8 {
-		t.Errorf("%d connections are allowed, as the failed configuration says", got)
+		t.Errorf("%d connections are allowed, as in the failed configuration", got)
 	}
 	connections.mu.Unlock()
 	r.reload(tight)
 	if !asks(c) {
-		t.Error("the connection is lost to the reload that follows")
+		t.Error("the connection was lost in the next reload")
 	}
 }
 
-func TestQueriesOfOneConnectionAreBounded(t *testing.T) {
+func TestConcurrentQueriesOnOneConnectionAreLimited(t *testing.T) {
 	r := serve(t, "dns")
 	c := r.client("127.7.1.1")
 	n := 1

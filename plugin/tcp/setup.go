@@ -40,7 +40,7 @@ func setup(c *caddy.Controller) error {
 	}
 	before, ok := c.Get(key{}).(line)
 	if ok && before.bounds != l.bounds {
-		return plugin.Error("tcp", c.Errf("the bounds are the process's, and those of %s differ", before.at))
+		return plugin.Error("tcp", c.Errf("the limits apply to the whole process, and %s sets different ones; make them equal", before.at))
 	}
 	c.Set(key{}, l)
 	return nil

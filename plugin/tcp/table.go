@@ -46,7 +46,7 @@ func (t *table) admit(c *conn) {
 		o.cut()
 	}
 	if len(out) > 0 {
-		rarely.Printf(c.network.Addr(), "bound", "a new connection from %s exceeds a bound of tcp; the one idle longest is closed, as for each that follows", c.RemoteAddr())
+		rarely.Printf(c.network.Addr(), "bound", "a new connection from %s exceeds a limit of tcp; closing the connection that has been idle longest, now and for every further connection beyond the limit", c.RemoteAddr())
 	}
 }
 
