@@ -69,13 +69,13 @@ func TestAnswersFollowTheFederation(t *testing.T) {
 		{"ns1.fn.example.org.", dns.TypeA, us, "NOERROR 198.51.100.53"},
 		{"ns1.fn.example.org.", dns.TypeAAAA, us, "NOERROR SOA"},
 		{"fn.example.org.", dns.TypeAXFR, us, "REFUSED not-authoritative"},
-		// A dot or a backslash in a label is no border of one.
+		// An escaped dot or backslash in a label does not end the label.
 		{`hello\.demo.fn.example.org.`, dns.TypeA, us, "NXDOMAIN SOA"},
 		{`x\.apps.fn.example.org.`, dns.TypeA, us, "NXDOMAIN SOA"},
 		{`x\.y.apps.fn.example.org.`, dns.TypeA, us, "NOERROR 192.0.2.4"},
 		{`a\.fn.example.org.`, dns.TypeA, us, "REFUSED not-authoritative"},
 		{strings.Repeat(`\001`, 63) + "." + strings.Repeat(`\001`, 63) + ".fn.example.org.", dns.TypeA, us, "NXDOMAIN SOA"},
-		// Names of servers exist.
+		// Names of name servers exist.
 		{"deep.down.fn.example.org.", dns.TypeA, us, "NOERROR 198.51.100.54"},
 		{"down.fn.example.org.", dns.TypeA, us, "NOERROR SOA"},
 		{"x.ns1.fn.example.org.", dns.TypeA, us, "NXDOMAIN SOA"},
@@ -116,8 +116,8 @@ func TestCaseOfTheQuestionIsKept(t *testing.T) {
 	}
 }
 
-// TestScopeIsRight holds RFC 7871, section 7.2.1: an answer that depends on the
-// subnet says for how much of it, and any other says for all.
+// TestScopeIsRight covers RFC 7871, section 7.2.1: an answer that depends on the subnet
+// has the scope of its location, and any other has scope 0.
 func TestScopeIsRight(t *testing.T) {
 	dir := federated(t, hello, fixture.Function{Name: "shared", Annotations: fixture.Unprobed("nearcast.dev/vip", "198.51.100.80")},
 		fixture.Function{Name: "mixed", Annotations: fixture.Unprobed("nearcast.dev/address", "de-wide=2001:db8::44,us-azure=192.0.2.44"), Clusters: fixture.ThreeNames},
@@ -138,9 +138,9 @@ func TestScopeIsRight(t *testing.T) {
 		{"hello.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 0}, // negative
 		{"nope.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0},
 		{"fn.example.org.", "10.2.2.0/24", dns.TypeSOA, 0},
-		{"shared.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0},    // the same for everybody
+		{"shared.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0},    // the same for all clients
 		{"share.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 24},    // differs within a location
-		{"mixed.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 16}, // empty here, and not elsewhere
+		{"mixed.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 16}, // no records for this client, but for others
 	} {
 		asked := query(c.name, c.qtype, c.subnet)
 		reply := s.exchange(asked)
@@ -155,7 +155,7 @@ func TestScopeIsRight(t *testing.T) {
 	}
 }
 
-func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
+func TestAWeightedAnswerHasTheScopeOfTheSubnet(t *testing.T) {
 	const corefile = `fn.example.org:0 {
 		bind LOOPBACK
 		nearcast {
@@ -164,7 +164,7 @@ func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
 			policy weighted
 		}
 	}`
-	s := serve(t, corefile, federated(t, hello)) // no locations: everybody is in one place
+	s := serve(t, corefile, federated(t, hello)) // no locations: all clients are in one place
 	if scope := client.Subnet(s.ask("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")).SourceScope; scope != 24 {
 		t.Errorf("scope %d, want the subnet's 24", scope)
 	}
@@ -186,7 +186,7 @@ func TestTheRootZoneWorks(t *testing.T) {
 	}
 }
 
-func TestFallthroughIsForTheNamedZonesAlone(t *testing.T) {
+func TestFallthroughAppliesOnlyToTheNamedZones(t *testing.T) {
 	const corefile = `.:0 {
 		bind LOOPBACK
 		nearcast fn.example.org {
@@ -205,7 +205,7 @@ func TestFallthroughIsForTheNamedZonesAlone(t *testing.T) {
 	}
 }
 
-func TestEDNSIsAnsweredWithEDNSAlone(t *testing.T) {
+func TestOnlyEDNSQueriesGetEDNSReplies(t *testing.T) {
 	s := serve(t, atMkCore, federated(t, hello))
 	if reply := s.ask("hello.demo.fn.example.org.", dns.TypeA, ""); reply.IsEdns0() != nil {
 		t.Error("an OPT in the reply to a query without one")
@@ -222,11 +222,11 @@ func TestMalformedSubnetIsFORMERR(t *testing.T) {
 	scoped := query("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")
 	client.Subnet(scoped).SourceScope = 24
 	if got := summary(s.exchange(scoped)); !strings.HasPrefix(got, "FORMERR") {
-		t.Errorf("a scope in the query: %s, want FORMERR", got)
+		t.Errorf("a query with a scope: %s, want FORMERR", got)
 	}
 }
 
-func TestSubnetOfOthersIsNotBelieved(t *testing.T) {
+func TestTheSubnetOfAnUntrustedSourceIsIgnored(t *testing.T) {
 	const corefile = `fn.example.org:0 {
 		bind LOOPBACK
 		nearcast {
@@ -246,7 +246,7 @@ func TestSubnetOfOthersIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestHorizonFollowsTheSourceAlone(t *testing.T) {
+func TestHorizonFollowsOnlyTheSourceAddress(t *testing.T) {
 	natted := fixture.Cluster{Name: "hpc-kube", Region: "mk", Zone: "mk-skopje", Annotations: map[string]string{"nearcast.dev/address.vpn": "100.64.0.3"}}
 	private := fixture.Function{Name: "lab", Annotations: fixture.Unprobed(), Clusters: []string{"hpc-kube", "us-azure"}}
 	dir := federated(t, hello)
@@ -292,14 +292,14 @@ func TestOnlyAbsentNamesFallThrough(t *testing.T) {
 		"example.net.":                     true,
 	} {
 		reply := s.ask(name, dns.TypeAAAA, "")
-		// whoami alone puts records into the additional section here.
+		// Only whoami puts records into the additional section here.
 		if got := len(reply.Extra) > 0; got != fellThrough {
 			t.Errorf("%s fell through: %v, want %v", name, got, fellThrough)
 		}
 	}
 }
 
-func TestNoStateIsSERVFAILForEveryName(t *testing.T) {
+func TestWithoutAStateEveryNameIsSERVFAIL(t *testing.T) {
 	dir := federated(t, hello)
 	if err := os.WriteFile(filepath.Join(dir, "kubeconfig"), []byte(`apiVersion: v1
 kind: Config
@@ -336,7 +336,7 @@ func extendedError(m *dns.Msg) uint16 {
 	return 0xffff
 }
 
-func TestAllDownSaysSo(t *testing.T) {
+func TestAllCandidatesDownIsReportedInTheAnswer(t *testing.T) {
 	s := serve(t, atMkCore, federated(t, fixture.Function{Name: "dead", Annotations: fixture.Unprobed(), Clusters: []string{"de-wide"}, Health: map[string]string{"de-wide": "Unhealthy"}}))
 	reply := s.exchange(new(dns.Msg).SetQuestion("dead.demo.fn.example.org.", dns.TypeA).SetEdns0(1232, false))
 	if got := extendedError(reply); got != dns.ExtendedErrorCodeOther {
@@ -359,7 +359,7 @@ func TestAnEditIsAnsweredAndABadOneIsNot(t *testing.T) {
 	typo.Annotations = fixture.Unprobed("nearcast.dev/polcy", "failover")
 	fixture.Write(t, path, fixture.ThreeWith(typo, good))
 	s.expect("good.demo.fn.example.org.", dns.TypeA, "", "NOERROR 192.0.2.4", 5*time.Second)
-	s.expect("hello.demo.fn.example.org.", dns.TypeA, "", "NOERROR 192.0.2.2", 0) // the version before goes on
+	s.expect("hello.demo.fn.example.org.", dns.TypeA, "", "NOERROR 192.0.2.2", 0) // the previous version stays in use
 
 	fixture.Write(t, path, "clusters: [")
 	time.Sleep(300 * time.Millisecond)

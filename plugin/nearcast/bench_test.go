@@ -19,7 +19,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// sink takes replies as a connection would, and keeps none.
+// sink takes replies like a connection, and keeps none.
 type sink struct {
 	test.ResponseWriter
 	from net.UDPAddr
@@ -29,8 +29,8 @@ func (s *sink) WriteMsg(*dns.Msg) error { return nil }
 
 func (s *sink) RemoteAddr() net.Addr { return &s.from }
 
-// handler makes a Nearcast over a federation of the given size, with every
-// function in every cluster.
+// handler makes a Nearcast over a federation of the given size, with every function in
+// every cluster.
 func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -100,8 +100,8 @@ func BenchmarkServeDNS(b *testing.B) {
 	}
 }
 
-// TestAnAnswerCostsAFewAllocations bounds what a query allocates: the reply, its
-// question, and the address that the connection hands out.
+// TestAnAnswerCostsAFewAllocations bounds the allocations of a query: the reply, its
+// question, and the address that the connection returns.
 func TestAnAnswerCostsAFewAllocations(t *testing.T) {
 	n := handler(t, 64, 10, 100)
 	ctx := context.Background()

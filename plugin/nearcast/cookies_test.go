@@ -21,7 +21,7 @@ const sharedCookies = `fn.example.org:0 {
 	}
 }`
 
-// cookied asks with a cookie, and returns the rcode and the cookie in the answer.
+// cookied queries with a cookie, and returns the rcode and the cookie of the answer.
 func (s *server) cookied(cookie string) (rcode int, got string) {
 	m := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
 	m.SetEdns0(1232, true)
@@ -35,8 +35,8 @@ func (s *server) cookied(cookie string) (rcode int, got string) {
 	return reply.Rcode, got
 }
 
-// TestSecretsRollOverWhileItServes does what the man page says, at two sites that do it one
-// after the other: no client's cookie is refused at any time.
+// TestSecretsRollOverWhileItServes follows the man page at two sites, one after the
+// other: no client's cookie is refused at any time.
 func TestSecretsRollOverWhileItServes(t *testing.T) {
 	const old, next = "00112233445566778899aabbccddeeff\n", "ffeeddccbbaa99887766554433221100\n"
 	var sites []*server
@@ -64,11 +64,11 @@ func TestSecretsRollOverWhileItServes(t *testing.T) {
 		}
 	}
 	if rcode, _ := sites[0].cookied("0123456789abcdef"); rcode != dns.RcodeBadCookie {
-		t.Errorf("without a server's cookie: %s, so that the cookies above prove nothing", dns.RcodeToString[rcode])
+		t.Errorf("without a server cookie: %s, so the cookies above prove nothing", dns.RcodeToString[rcode])
 	}
 }
 
-// hasSecretsOf reports whether the server has read what is in the file.
+// hasSecretsOf reports whether the server has read the secrets in the file.
 func (s *server) hasSecretsOf(file string) bool {
 	want, err := cookie.Open(file)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *server) hasSecretsOf(file string) bool {
 	return slices.Equal(i.sources[0].blocks[0].Cookies().Secrets(), want.Secrets())
 }
 
-// TestCookiesCanBeLeftOut holds that the option is then as unknown as any other.
+// TestCookiesCanBeLeftOut checks that the option is then treated like any unknown one.
 func TestCookiesCanBeLeftOut(t *testing.T) {
 	s := serve(t, `fn.example.org:0 {
 	bind LOOPBACK
@@ -95,7 +95,7 @@ func TestCookiesCanBeLeftOut(t *testing.T) {
 	}
 }
 
-// TestOnlyQueriesAreAnswered has NOTIFY, which CoreDNS lets in and anybody can forge.
+// TestOnlyQueriesAreAnswered sends NOTIFY, which CoreDNS accepts and anybody can forge.
 func TestOnlyQueriesAreAnswered(t *testing.T) {
 	s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t}\n}", federated(t, hello))
 	for _, name := range []string{"hello.demo.fn.example.org.", "fn.example.org."} {

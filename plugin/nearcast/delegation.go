@@ -106,11 +106,11 @@ func (s *stanza) unsigned(n *Nearcast) (warnings []error) {
 			continue
 		}
 		if meets(s.fall.Zones, z.Name) {
-			warnings = append(warnings, fmt.Errorf("%s: fallthrough: %s is signed, and what the next plugin answers in it is not: validating resolvers reject that", s.lines["fallthrough"], z.Name))
+			warnings = append(warnings, fmt.Errorf("%s: fallthrough: %s is signed, but answers of the next plugin in it are not: validating resolvers reject them", s.lines["fallthrough"], z.Name))
 		}
 		for _, d := range z.delegations {
 			if len(d.signers) == 0 {
-				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it with a common algorithm: "+
+				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s, and the blocks that serve it do not all sign it with one algorithm: "+
 					"resolvers accept its answers without validation; add `sign KEY` there", s.lines["sign"], d.name, z.Name))
 			}
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// nestedBlock is a server block of a zone, with what its nearcast says beside the source.
+// nestedBlock is a server block of a zone, with lines for its nearcast beside the source.
 func nestedBlock(zone, says string) string {
 	return zone + ":0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tns ns1.fn.example.org 198.51.100.53\n\t\t" + says + "\n\t}\n}\n"
 }
 
-// TestTheZoneAboveAnswersForDS asks for DS records, and for the owner of what is said
-// instead, however zones that are inside each other are written down.
-func TestTheZoneAboveAnswersForDS(t *testing.T) {
+// TestTheParentZoneAnswersDS queries DS records, and checks the owner of the denial
+// otherwise, for all ways to write nested zones.
+func TestTheParentZoneAnswersDS(t *testing.T) {
 	const zone, lower, lowest, apart = "fn.example.org", "sub.fn.example.org", "a.b.sub.fn.example.org", "x.y.fn.example.org"
 	signs := func(keys ...string) string { return "sign DIR/" + strings.Join(keys, " DIR/") }
 	all := zone + ":0 " + lower + ":0 " + lowest + ":0 " + apart
@@ -39,14 +39,14 @@ func TestTheZoneAboveAnswersForDS(t *testing.T) {
 			s := serve(t, corefile, dir)
 			for _, c := range []struct{ name, signer, types string }{
 				{lower, zone, "DS"}, {strings.ToUpper(lower), zone, "DS"}, {lowest, lower, "DS"},
-				{apart, zone, "NS RRSIG NSEC"},           // which is not signed
-				{"y.fn.example.org", zone, "RRSIG NSEC"}, // exists because of it
+				{apart, zone, "NS RRSIG NSEC"},           // it is not signed
+				{"y.fn.example.org", zone, "RRSIG NSEC"}, // it exists because of the zone
 				{"b.sub.fn.example.org", lower, "RRSIG NSEC"},
 				{"in." + lower, lower, "A RRSIG NSEC"},
 				{"hello.demo." + zone, zone, "A RRSIG NSEC"},
 				{"none.in." + lower, lower, "RRSIG NSEC NXNAME"},
 				{"none." + lowest, lowest, "RRSIG NSEC NXNAME"},
-				{zone, zone, "NS SOA RRSIG NSEC DNSKEY"}, // nobody above is here
+				{zone, zone, "NS SOA RRSIG NSEC DNSKEY"}, // no parent zone is served here
 			} {
 				reply := s.exchange(wanted(c.name+".", dns.TypeDS, true, false))
 				got, signer := evidence(t, reply, keys)
@@ -60,24 +60,24 @@ func TestTheZoneAboveAnswersForDS(t *testing.T) {
 					}
 				}
 			}
-			// Without DO it is the same zone that says so.
+			// Without DO, the same zone answers.
 			if reply := s.exchange(wanted(apart+".", dns.TypeDS, false, false)); len(reply.Ns) != 1 || reply.Ns[0].Header().Name != zone+"." {
 				t.Errorf("%s: %s", apart, reply)
 			}
 			if reply := s.exchange(wanted("q.y.fn.example.org.", dns.TypeA, false, false)); reply.Rcode != dns.RcodeNameError {
-				t.Errorf("a wildcard reaches below a name that exists: %s", reply)
+				t.Errorf("a wildcard matches below a name that exists: %s", reply)
 			}
 		})
 	}
 }
 
-// hosted is a function of one name.
+// hosted is a function with one name.
 func hosted(name, hostname string) fixture.Function {
 	return fixture.Function{Name: name, Annotations: fixture.Unprobed("nearcast.dev/hostname", hostname), Clusters: fixture.ThreeNames}
 }
 
-// evidence returns what a reply says of DS, with the signer: that there are records, or
-// which types the name has in place of them. All signatures are verified.
+// evidence returns what a reply says about DS, with the signer: that there are records,
+// or which types the name has instead. It verifies all signatures.
 func evidence(t *testing.T, reply *dns.Msg, keys map[string]*dns.DNSKEY) (says, signer string) {
 	t.Helper()
 	section := reply.Answer
@@ -112,8 +112,8 @@ func evidence(t *testing.T, reply *dns.Msg, keys map[string]*dns.DNSKEY) (says, 
 	return says, signer
 }
 
-// TestADelegationHasAllKeysOrNone holds that what one block signs and another does not is
-// insecure to both their clients, and not bogus to some.
+// TestADelegationHasAllKeysOrNone checks that a zone that only one of two blocks signs is
+// insecure to the clients of both, not bogus to some.
 func TestADelegationHasAllKeysOrNone(t *testing.T) {
 	dir := t.TempDir()
 	signerOf := func(base string) *signer {
@@ -125,7 +125,7 @@ func TestADelegationHasAllKeysOrNone(t *testing.T) {
 		return newSigner("sub.fn.example.org.", []signingKey{key}, 30)
 	}
 	one, two := signerOf("one"), signerOf("two")
-	// Of other algorithms, as in one block while an algorithm is rolled over.
+	// These keys have other algorithms, as in one block during an algorithm rollover.
 	signing := func(algorithms ...uint8) *signer {
 		var keys []signingKey
 		for _, algorithm := range algorithms {
@@ -167,7 +167,7 @@ func TestADelegationHasAllKeysOrNone(t *testing.T) {
 			t.Errorf("%+v: %v, want %d", c, got, c.want)
 		}
 		if upper.Zones[0].delegation([]byte("in.sub.fn.example.org.")) != nil {
-			t.Errorf("%+v: what is inside a lower zone is delegated", c)
+			t.Errorf("%+v: a name inside a lower zone is delegated", c)
 		}
 	}
 }
@@ -186,8 +186,8 @@ func TestZonesOfOtherPluginsAreDelegated(t *testing.T) {
 	}
 }
 
-// TestClientsOutsideAnInnerViewSeeNoZoneInside has an inner zone that only others are
-// answered from.
+// TestClientsOutsideAnInnerViewSeeNoZoneInside has an inner zone that is answered only
+// for other clients.
 func TestClientsOutsideAnInnerViewSeeNoZoneInside(t *testing.T) {
 	dir := federated(t, hello, hosted("in", "in.sub.fn.example.org"), hosted("wild", "*.fn.example.org"))
 	keys := map[string]*dns.DNSKEY{"fn.example.org.": fixture.Key(t, dir, "key"), "sub.fn.example.org.": fixture.ZoneKey(t, dir, "sub", "sub.fn.example.org.")}
@@ -202,8 +202,8 @@ func TestClientsOutsideAnInnerViewSeeNoZoneInside(t *testing.T) {
 	}
 }
 
-// TestExplanationsAreOfTheLongestZone has a block for the zone above come first.
-func TestExplanationsAreOfTheLongestZone(t *testing.T) {
+// TestExplainUsesTheLongestMatchingZone lists the block of the parent zone first.
+func TestExplainUsesTheLongestMatchingZone(t *testing.T) {
 	upper, lower := &Nearcast{Zones: []Zone{{Name: "fn.example.org."}}}, &Nearcast{Zones: []Zone{{Name: "demo.fn.example.org."}}}
 	for name, want := range map[string]*Nearcast{"hello.demo.fn.example.org.": lower, "demo.fn.example.org.": lower, "web.fn.example.org.": upper, "example.net.": nil} {
 		for _, blocks := range [][]*Nearcast{{upper, lower}, {lower, upper}} {
@@ -214,13 +214,13 @@ func TestExplanationsAreOfTheLongestZone(t *testing.T) {
 	}
 }
 
-// TestCheckNamesWhatIsNotSignedInASignedZone reads Corefiles.
-func TestCheckNamesWhatIsNotSignedInASignedZone(t *testing.T) {
+// TestCheckReportsUnsignedAnswersInASignedZone reads Corefiles.
+func TestCheckReportsUnsignedAnswersInASignedZone(t *testing.T) {
 	dir := federated(t, hello)
 	fixture.Key(t, dir, "key")
 	fixture.ZoneKey(t, dir, "sub", "sub.fn.example.org.")
 	const zone, lower = "fn.example.org", "sub.fn.example.org"
-	const inside, through = ": sign: sub.fn.example.org. is inside the signed zone fn.example.org. and is not signed", ": fallthrough: fn.example.org. is signed"
+	const inside, through = ": sign: sub.fn.example.org. is inside the signed zone fn.example.org., and the blocks that serve it do not all sign it", ": fallthrough: fn.example.org. is signed"
 	for corefile, want := range map[string]string{
 		nestedBlock(zone, "sign DIR/key") + nestedBlock(lower, "sign DIR/sub"): "",
 		nestedBlock(zone, "") + nestedBlock(lower, ""):                         "",

@@ -14,8 +14,8 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 )
 
-// TestADrainMovesTrafficAtOnce tells a running server over its socket, restarts
-// it, and lets the drain end by itself.
+// TestADrainMovesTrafficAtOnce drains a running server over its socket, restarts it, and
+// lets the drain expire.
 func TestADrainMovesTrafficAtOnce(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\tsnapshot DIR\n\t\tadmin DIR/admin.sock", 1)
@@ -48,7 +48,7 @@ func TestADrainMovesTrafficAtOnce(t *testing.T) {
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", 10*time.Second)
 		tell(http.MethodPut, "kind", "region", "pattern", "de")
 		s.expect(name, dns.TypeA, us, here, 10*time.Second)
-		// All drained: they answer as before.
+		// If all clusters are drained, they answer as before.
 		tell(http.MethodPut, "kind", "function", "pattern", "demo/hel*")
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 10*time.Second)
 		tell(http.MethodDelete, "kind", "function", "pattern", "demo/hel*")
@@ -60,7 +60,7 @@ func TestADrainMovesTrafficAtOnce(t *testing.T) {
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", 0)
 		until := time.Now().Add(4 * time.Second).Format(time.RFC3339)
 		if drains := tell(http.MethodPut, "kind", "cluster", "pattern", "us-*", "until", until); len(drains) != 1 || drains[0].Until.IsZero() {
-			t.Errorf("%v, want the one that was replaced", drains)
+			t.Errorf("%v, want the replaced drain", drains)
 		}
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 15*time.Second)
 	})

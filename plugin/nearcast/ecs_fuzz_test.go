@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// FuzzSubnetOption gives the wire form of a client-subnet option to the code that
-// reads it: it is refused, or its scope is one that the family can have.
+// FuzzSubnetOption passes the wire form of a client-subnet option to the code that reads
+// it: it is refused, or its scope is valid for the family.
 func FuzzSubnetOption(f *testing.F) {
 	for _, option := range []string{
 		"\x00\x01\x18\x00\x0a\x01\x02", "\x00\x02\x38\x00\x20\x01\x0d\xb8\x00\x02\x00", "\x00\x01\x00\x00", "\x00\x02\x28\x00\x20\x02\x0a\x01\x02",
@@ -35,7 +35,7 @@ func FuzzSubnetOption(f *testing.F) {
 		if len(raw) > 64 {
 			return
 		}
-		// A query with the option, as it comes from the wire.
+		// A query with the option, in wire format.
 		m := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
 		m.SetEdns0(1232, false)
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET, Data: raw}}

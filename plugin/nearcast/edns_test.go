@@ -11,9 +11,9 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// TestASubnetThatIsNotBelievedIsIgnored holds it for every form of the option: no answer
-// has it, none depends on it, and none is refused for it.
-func TestASubnetThatIsNotBelievedIsIgnored(t *testing.T) {
+// TestAnUntrustedSubnetIsIgnored covers every form of the option: no answer has
+// it, depends on it, or is refused because of it.
+func TestAnUntrustedSubnetIsIgnored(t *testing.T) {
 	for _, ecs := range []string{"off", "192.0.2.0/24", "192.0.2.0/24 2001:db8::/32"} {
 		s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tlocations DIR/locations.csv\n\t\tecs "+ecs+"\n\t}\n}", federated(t, hello))
 		for name, option := range map[string]*dns.EDNS0_SUBNET{
@@ -39,7 +39,7 @@ func TestASubnetThatIsNotBelievedIsIgnored(t *testing.T) {
 	}
 }
 
-// TestSeveralOPTsAreMalformed asks names of every kind.
+// TestSeveralOPTsAreMalformed queries names of every kind.
 func TestSeveralOPTsAreMalformed(t *testing.T) {
 	s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t}\n}", federated(t, hello))
 	for _, name := range []string{"hello.demo.fn.example.org.", "nope.fn.example.org.", "fn.example.org."} {
@@ -52,15 +52,15 @@ func TestSeveralOPTsAreMalformed(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotAQueryIsNotImplementedForFunctions has NOTIFY, behind fallthrough too: a
-// zone of another plugin gets its own, and nobody is left without an answer.
-func TestWhatIsNotAQueryIsNotImplementedForFunctions(t *testing.T) {
+// TestOtherOpcodesAreNOTIMPForFunctions sends NOTIFY, also with fallthrough: a
+// zone of another plugin receives its own, and every client gets an answer.
+func TestOtherOpcodesAreNOTIMPForFunctions(t *testing.T) {
 	wild := fixture.Function{Name: "wild", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.wild.fn.example.org")}
 	for _, c := range []struct {
 		name, behind string
 		want         map[string]int
 	}{
-		{"fallthrough to nobody", "", map[string]int{"hello.demo.fn.example.org.": dns.RcodeNotImplemented, "fn.example.org.": dns.RcodeNotImplemented, "nope.fn.example.org.": dns.RcodeNotImplemented}},
+		{"fallthrough without a next plugin", "", map[string]int{"hello.demo.fn.example.org.": dns.RcodeNotImplemented, "fn.example.org.": dns.RcodeNotImplemented, "nope.fn.example.org.": dns.RcodeNotImplemented}},
 		{"fallthrough to another", "\twhoami\n", map[string]int{"hello.demo.fn.example.org.": dns.RcodeNotImplemented, "fn.example.org.": dns.RcodeSuccess, "nope.fn.example.org.": dns.RcodeSuccess}},
 	} {
 		s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tfallthrough\n\t}\n"+c.behind+"}", federated(t, hello, wild))
@@ -74,16 +74,17 @@ func TestWhatIsNotAQueryIsNotImplementedForFunctions(t *testing.T) {
 	}
 }
 
-// TestNoClassButINIsOfFunctions has every place in which CoreDNS lets other classes in.
-func TestNoClassButINIsOfFunctions(t *testing.T) {
+// TestFunctionsExistOnlyInClassIN covers every place in which CoreDNS accepts other
+// classes.
+func TestFunctionsExistOnlyInClassIN(t *testing.T) {
 	const block = "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tsign DIR/key\n%s\t}\n%s}\n"
 	for name, c := range map[string]struct{ keys, behind, beside string }{
-		"refused by CoreDNS":         {},
-		"forward in the block":       {"", "\tforward . 127.0.0.1:1\n", ""},
-		"forward in another block":   {"", "", "example.com:0 {\n\tbind LOOPBACK\n\tforward . 127.0.0.1:1\n}\n"},
-		"chaos":                      {"", "\tchaos\n", ""},
-		"fallthrough to nobody":      {"\t\tfallthrough\n", "\tchaos\n", ""},
-		"fallthrough of other zones": {"\t\tfallthrough example.com\n", "\tchaos\n\twhoami\n", ""},
+		"refused by CoreDNS":                {},
+		"forward in the block":              {"", "\tforward . 127.0.0.1:1\n", ""},
+		"forward in another block":          {"", "", "example.com:0 {\n\tbind LOOPBACK\n\tforward . 127.0.0.1:1\n}\n"},
+		"chaos":                             {"", "\tchaos\n", ""},
+		"fallthrough without a next plugin": {"\t\tfallthrough\n", "\tchaos\n", ""},
+		"fallthrough of other zones":        {"\t\tfallthrough example.com\n", "\tchaos\n\twhoami\n", ""},
 	} {
 		dir := federated(t, hello)
 		fixture.Key(t, dir, "key")

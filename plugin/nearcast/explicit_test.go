@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// summarize names the types of a reply: rcode, answer, authority.
+// summarize returns the types in a reply: rcode, answer, authority.
 func summarize(m *dns.Msg) string {
 	parts := []string{dns.RcodeToString[m.Rcode]}
 	for _, section := range [][]dns.RR{m.Answer, m.Ns} {
@@ -34,9 +34,9 @@ func wanted(name string, qtype uint16, do, co bool) *dns.Msg {
 var everything = fixture.Function{Name: "web", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed(
 	"nearcast.dev/hostname", "web.fn.example.org", "nearcast.dev/port", "https=8443", "nearcast.dev/alpn", "h2", "nearcast.dev/txt", "v=1")}
 
-// TestTypesOfProofsAreAnswered asks for what is otherwise only sent beside: every name of
-// a signed zone has it, and no other zone does.
-func TestTypesOfProofsAreAnswered(t *testing.T) {
+// TestQueriesForProofTypesAreAnswered queries for types that are otherwise only sent as proofs:
+// every name of a signed zone has them, and no other zone does.
+func TestQueriesForProofTypesAreAnswered(t *testing.T) {
 	dir := federated(t, hello, everything)
 	fixture.Key(t, dir, "key")
 	signed := serve(t, strings.Replace(atMkCore, "cluster", "sign DIR/key\n\t\tcluster", 1), dir)
@@ -80,7 +80,7 @@ func TestTypesOfProofsAreAnswered(t *testing.T) {
 			t.Errorf("%s, signed: %s, want %s", q().Question[0].String(), got, c.signed)
 		}
 		if got := summarize(unsigned.exchange(q())); got != c.unsigned {
-			t.Errorf("%s, not signed: %s, want %s", q().Question[0].String(), got, c.unsigned)
+			t.Errorf("%s, unsigned: %s, want %s", q().Question[0].String(), got, c.unsigned)
 		}
 	}
 	reply := signed.exchange(wanted("fn.example.org.", dns.TypeNXNAME, true, false))
@@ -89,8 +89,8 @@ func TestTypesOfProofsAreAnswered(t *testing.T) {
 	}
 }
 
-// TestLongNamesAreDenied asks for names at the limit, which SERVFAIL with DO alone would
-// make resolvers take for a server that has failed.
+// TestLongNamesAreDenied queries names at the length limit; resolvers would take SERVFAIL
+// with DO only for a failed server.
 func TestLongNamesAreDenied(t *testing.T) {
 	dir := federated(t, hello)
 	key := fixture.Key(t, dir, "key")
@@ -109,22 +109,22 @@ func TestLongNamesAreDenied(t *testing.T) {
 	}
 }
 
-// TestAnAsteriskAloneIsAWildcard counts the labels that signatures say they cover.
-func TestAnAsteriskAloneIsAWildcard(t *testing.T) {
+// TestALoneAsteriskIsAWildcard counts the labels that signatures cover.
+func TestALoneAsteriskIsAWildcard(t *testing.T) {
 	dir := federated(t, hello)
 	key := fixture.Key(t, dir, "key")
 	s := serve(t, strings.Replace(atMkCore, "cluster", "sign DIR/key\n\t\tcluster", 1), dir)
 	for name, labels := range map[string]uint8{"*.": 3, "*x.": 4, "**.": 4, "*.*.": 4, "x.*.": 5, "*-.demo.": 5, `\042.`: 3, `\*y.`: 4} {
-		for range 2 { // the second time it is known
+		for range 2 { // the second time it is cached
 			reply := s.exchange(wanted(name+"fn.example.org.", dns.TypeNSEC, true, false))
 			sig := reply.Answer[1].(*dns.RRSIG)
 			if sig.Labels != labels || sig.Hdr.Name != reply.Question[0].Name {
 				t.Errorf("%s: %s, want %d labels", name, sig, labels)
 			}
 			if name == "*." || name == "*.*." || name == `\042.` {
-				continue // miekg/dns takes them for what a wildcard made
+				continue // miekg/dns takes them for expanded wildcards
 			}
-			for _, rr := range reply.Answer { // and else one that merely begins with it
+			for _, rr := range reply.Answer { // otherwise a label that merely begins with it
 				rr.Header().Name = strings.Replace(rr.Header().Name, "*", `\042`, 1)
 			}
 			if err := sig.Verify(key, reply.Answer[:1]); err != nil {
@@ -134,9 +134,9 @@ func TestAnAsteriskAloneIsAWildcard(t *testing.T) {
 	}
 }
 
-// TestOthersRecordsAreNotSigned holds that the addresses of servers are signed in their
-// own zone alone.
-func TestOthersRecordsAreNotSigned(t *testing.T) {
+// TestRecordsOfOtherZonesAreNotSigned checks that the addresses of name servers are signed only
+// in their own zone.
+func TestRecordsOfOtherZonesAreNotSigned(t *testing.T) {
 	dir := federated(t, hello)
 	fixture.Key(t, dir, "key")
 	fixture.ZoneKey(t, dir, "demo", "demo.fn.example.org.")

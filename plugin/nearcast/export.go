@@ -69,7 +69,7 @@ func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
 		if z := &n.Zones[i]; !federation.IsReverse(z.Name) {
 			signed := z.signer != nil || n.server.Handler("dnssec") != nil
 			if signed {
-				log.Warningf("feed: %s is signed, and only its policy zones are transferred: without signatures resolvers would refuse it", z.Name)
+				log.Warningf("feed: %s is signed, so only its policy zones are transferred: resolvers would reject an unsigned copy of it", z.Name)
 			}
 			c.Apexes = append(c.Apexes, z.exported(seconds(n.settings.ttls.most), signed))
 		}
@@ -114,7 +114,7 @@ func (o *sourceOfBlocks) checkFeeds(n *Nearcast) error {
 		}
 		for i := range n.Zones {
 			if slices.ContainsFunc(other.Zones, func(z Zone) bool { return z.Name == n.Zones[i].Name }) {
-				return fmt.Errorf("%s: feed: %s has feeds in another block too (%s); put them into one",
+				return fmt.Errorf("%s: feed: %s also has feeds in another block (%s); put them into one block",
 					n.settings.feeds[0].At, n.Zones[i].Name, other.settings.feeds[0].At)
 			}
 		}

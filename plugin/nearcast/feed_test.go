@@ -24,8 +24,8 @@ func feeding(lines ...string) string {
 	return strings.NewReplacer("nearcast {", "tsig {\n\t\tsecret carrier "+feedSecret+"\n\t\tsecret other "+feedSecret+"\n\t}\n\tnearcast {\n\t\t"+strings.Join(lines, "\n\t\t")).Replace(atMkCore)
 }
 
-// transfer takes a zone over TCP. With serial not 0 it is an IXFR; with a key it is
-// signed, and so must be the reply.
+// transfer transfers a zone over TCP: with IXFR unless the serial is 0. With a key, the
+// query is signed, and so must be the reply.
 func (s *server) transfer(zone, key string, serial uint32) ([]string, error) {
 	s.t.Helper()
 	m := new(dns.Msg).SetAxfr(zone)
@@ -54,8 +54,8 @@ func (s *server) transfer(zone, key string, serial uint32) ([]string, error) {
 	return all, err
 }
 
-// expectTransfer takes a zone until it is there, for as long as d, and compares it
-// without its SOAs.
+// expectTransfer transfers a zone until it has the content, for as long as d, and
+// compares it without its SOAs.
 func (s *server) expectTransfer(zone, key string, want []string, d time.Duration) {
 	s.t.Helper()
 	for deadline := time.Now().Add(d); ; time.Sleep(20 * time.Millisecond) {
@@ -75,7 +75,7 @@ func (s *server) expectTransfer(zone, key string, want []string, d time.Duration
 	}
 }
 
-// serial returns the serial of the zone for who holds the key.
+// serial returns the serial of the zone as seen with the key.
 func (s *server) serial(zone, key string) uint32 {
 	s.t.Helper()
 	m := new(dns.Msg).SetQuestion(zone, dns.TypeSOA)
@@ -101,7 +101,8 @@ var several = []fixture.Function{
 	{Namespace: "blue", Name: "secret", Clusters: []string{"us-azure"}, Annotations: fixture.Unprobed("nearcast.dev/access", "private")},
 }
 
-// policyOf is several as the policy zone of de holds them, and zoneOf as the zone does.
+// policyOf returns the rules of several in the policy zone of de, and zoneOf their
+// records in its zone.
 var policyOf = []string{
 	"D. 30 IN NS localhost.",
 	"*.apps.fn.example.org.D. 10 IN A 192.0.2.4",
@@ -128,7 +129,7 @@ func policyIn(apex string, rules ...string) []string {
 	return all
 }
 
-func TestAFeedHoldsWhatTheRegionIsAnswered(t *testing.T) {
+func TestAFeedHasTheAnswersOfItsRegion(t *testing.T) {
 	s := serve(t, feeding("feed de key carrier", "feed us tenant blue key other", "feed mk to 127.0.0.0/8"), federated(t, several...))
 	s.expectTransfer("de._rpz.fn.example.org.", "carrier.", policyIn("de._rpz.fn.example.org.", policyOf...), 10*time.Second)
 	var plain []string
@@ -140,15 +141,15 @@ func TestAFeedHoldsWhatTheRegionIsAnswered(t *testing.T) {
 		"ns1.fn.example.org. 30 IN A 198.51.100.53", "deep.down.fn.example.org. 30 IN A 198.51.100.54",
 	}, plain...), 10*time.Second)
 
-	// The tenant's feed has its private functions too, and the region's own answers.
+	// The tenant's feed also has its private functions and the region's own answers.
 	blue := slices.Clone(policyOf)
 	blue[8] = "hello.demo.fn.example.org.D. 10 IN A 192.0.2.2"
 	blue = append(blue, "secret.blue.fn.example.org.D. 10 IN A 192.0.2.2")
 	s.expectTransfer("us.blue._rpz.fn.example.org.", "other.", policyIn("us.blue._rpz.fn.example.org.", blue...), 10*time.Second)
 }
 
-// TestAFeedIsForThoseThatMayHaveIt asks for everything as everybody.
-func TestAFeedIsForThoseThatMayHaveIt(t *testing.T) {
+// TestOnlyAllowedClientsTransferAFeed requests every zone as every client.
+func TestOnlyAllowedClientsTransferAFeed(t *testing.T) {
 	s := serve(t, feeding("feed de key carrier", "feed us tenant blue to 127.0.0.0/8 key other", "feed mk to 127.0.1.0/24 2001:db8::1", "feed all to 127.0.2.1 key carrier"), federated(t, several...))
 	policies := []string{"de._rpz.fn.example.org.", "us.blue._rpz.fn.example.org.", "mk._rpz.fn.example.org.", "us._rpz.fn.example.org."}
 	s.expectTransfer(policies[0], "carrier.", policyIn(policies[0], policyOf...), 10*time.Second)
@@ -175,7 +176,7 @@ func TestAFeedIsForThoseThatMayHaveIt(t *testing.T) {
 				refused := reply.Rcode == dns.RcodeRefused
 				plainSOA := zone == "fn.example.org." && qtype == dns.TypeSOA
 				if want := !may && !plainSOA; refused != want {
-					t.Errorf("%s with key %q asks for %s %s: %s", c.source, c.key, zone, dns.TypeToString[qtype], dns.RcodeToString[reply.Rcode])
+					t.Errorf("%s with key %q requests %s %s: %s", c.source, c.key, zone, dns.TypeToString[qtype], dns.RcodeToString[reply.Rcode])
 				}
 				if plainSOA && (reply.Answer[0].(*dns.SOA).Serial == soaSerial) == may {
 					t.Errorf("%s with key %q: the serial of %s is %d", c.source, c.key, zone, reply.Answer[0].(*dns.SOA).Serial)
@@ -188,12 +189,13 @@ func TestAFeedIsForThoseThatMayHaveIt(t *testing.T) {
 	m.SetTsig("carrier.", dns.HmacSHA256, 300, time.Now().Unix())
 	if envelopes, err := wrong.In(m, s.tcp); err == nil {
 		if e := <-envelopes; e.Error == nil || len(e.RR) > 0 {
-			t.Errorf("%v for a wrong secret", e)
+			t.Errorf("got %v for a wrong secret", e)
 		}
 	}
 }
 
-// askSigned asks over TCP from the source, and takes the first message of the reply.
+// askSigned queries over TCP from the source address, and returns the first message of
+// the reply.
 func (s *server) askSigned(source, key, name string, qtype uint16) (*dns.Msg, error) {
 	m := new(dns.Msg).SetQuestion(name, qtype)
 	if qtype == dns.TypeIXFR {
@@ -208,8 +210,8 @@ func (s *server) askSigned(source, key, name string, qtype uint16) (*dns.Msg, er
 	return reply, err
 }
 
-// TestASignedZoneIsNotTransferredUnsigned holds for both ways to sign; the policy
-// zone is transferred.
+// TestASignedZoneIsNotTransferredUnsigned covers both ways to sign; the policy zone is
+// transferred.
 func TestASignedZoneIsNotTransferredUnsigned(t *testing.T) {
 	for way, edit := range map[string]func(string) string{
 		"sign":   func(c string) string { return strings.Replace(c, "nearcast {", "nearcast {\n sign DIR/key", 1) },
@@ -224,12 +226,12 @@ func TestASignedZoneIsNotTransferredUnsigned(t *testing.T) {
 			t.Errorf("%s: transferred: %q", way, rrs)
 		}
 		if serial := s.serial("fn.example.org.", "carrier."); serial != soaSerial {
-			t.Errorf("%s: the serial is %d for who may not have the zone", way, serial)
+			t.Errorf("%s: a client that may not have the zone gets the serial %d", way, serial)
 		}
 	}
 }
 
-// TestDrainingRemovesARule drains a cluster that goes on serving: its rule leaves the
+// TestDrainingRemovesARule drains a cluster that continues to serve: its rule leaves the
 // feed first, as one small difference.
 func TestDrainingRemovesARule(t *testing.T) {
 	dir := federated(t, several...)
@@ -250,7 +252,7 @@ func TestDrainingRemovesARule(t *testing.T) {
 	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), fixture.Documents(all...))
 	drained := slices.Clone(policyOf)
 	drained[8] = "hello.demo.fn.example.org.D. 10 IN A 192.0.2.1"
-	drained = slices.Delete(drained, 7, 8) // of those that all may answer
+	drained = slices.Delete(drained, 7, 8) // among those that any client may query
 	s.expectTransfer(apex, "carrier.", policyIn(apex, drained...), 10*time.Second)
 	got, err := s.transfer(apex, "carrier.", serial)
 	want := []string{"SOA", "SOA", "all.demo.fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.4", "hello.demo.fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.4",
@@ -269,7 +271,7 @@ func TestDrainingRemovesARule(t *testing.T) {
 }
 
 // TestSerialsOutliveRestartsAndReloads changes everything around a feed, and then its
-// content while nobody is there.
+// content while no server runs.
 func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 	dir := federated(t, several...)
 	if err := os.Mkdir(filepath.Join(dir, "kept"), 0o755); err != nil {
@@ -329,8 +331,8 @@ func TestBadFeedsNameTheirLine(t *testing.T) {
 	for _, c := range []struct{ lines, want string }{
 		{"feed de key nobody", "Corefile:8: feed: key nobody. has no secret"},
 		{"feed a/b key carrier\n\t\tfeed b tenant b key carrier", ""},
-		{"feed b/a key carrier\n\t\tfeed a tenant b key carrier", "Corefile:9: feed: a.b._rpz.fn.example.org. is the name of the feeds of b/a and of a for tenant b"},
-		{"feed a.b key carrier", "Corefile:8: feed: a.b cannot be part of a name"},
+		{"feed b/a key carrier\n\t\tfeed a tenant b key carrier", "Corefile:9: feed: a.b._rpz.fn.example.org. is the zone name of the feeds of b/a and of a for tenant b"},
+		{"feed a.b key carrier", "Corefile:8: feed: a.b cannot be part of a domain name"},
 	} {
 		instance, err := caddy.Start(input(strings.ReplaceAll(feeding(c.lines), "DIR", dir)))
 		if err == nil {

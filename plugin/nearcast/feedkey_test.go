@@ -7,9 +7,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestAKeyOfAFeedAdmitsItsAlgorithmAlone has who holds the secret sign by each algorithm
-// what feeds with keys of three algorithms are asked.
-func TestAKeyOfAFeedAdmitsItsAlgorithmAlone(t *testing.T) {
+// TestTheKeyOfAFeedAllowsOnlyItsAlgorithm has a client with the secret sign with each
+// algorithm queries to feeds whose keys have three algorithms.
+func TestTheKeyOfAFeedAllowsOnlyItsAlgorithm(t *testing.T) {
 	for line, own := range map[string]string{
 		"feed mk key carrier":                            dns.HmacSHA256,
 		"feed mk key carrier hmac-sha512":                dns.HmacSHA512,
@@ -22,7 +22,7 @@ func TestAKeyOfAFeedAdmitsItsAlgorithmAlone(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: nothing is transferred", line)
+				t.Fatalf("%s: no transfer", line)
 			}
 		}
 		for _, algorithm := range []string{dns.HmacSHA1, dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512} {
@@ -38,7 +38,7 @@ func TestAKeyOfAFeedAdmitsItsAlgorithmAlone(t *testing.T) {
 	}
 }
 
-// transferBy asks for a zone, signed with the key carrier by the algorithm, and returns
+// transferBy requests a zone, signed with the key carrier and the algorithm, and returns
 // how many records the first message of the reply has.
 func (s *server) transferBy(algorithm, zone string, qtype uint16) (records, rcode int, err error) {
 	m := new(dns.Msg).SetQuestion(zone, qtype)

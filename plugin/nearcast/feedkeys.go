@@ -27,7 +27,7 @@ func (s *stanza) parseFeed(args []string) error {
 		word := rest[0]
 		parse, known := options[word]
 		if !known || seen[word] {
-			return fmt.Errorf("%q is not one of tenant, to, notify and key, each once", word)
+			return fmt.Errorf("%q is not an option, or is given twice; known options: tenant, to, notify, key", word)
 		}
 		seen[word] = true
 		end := 1
@@ -40,7 +40,7 @@ func (s *stanza) parseFeed(args []string) error {
 		rest = rest[end:]
 	}
 	if !seen["to"] && !seen["key"] {
-		return errors.New("one of to and key is required: nothing is transferred to everybody")
+		return errors.New("to or key is required: open transfers are not allowed")
 	}
 	for _, p := range l.To {
 		if p.IsSingleIP() && !seen["notify"] {

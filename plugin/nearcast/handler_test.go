@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// ask has the handler answer, as the server would.
+// ask calls the handler as the server would.
 func ask(ctx context.Context, t *testing.T, n *Nearcast, m *dns.Msg) *dns.Msg {
 	t.Helper()
 	w := dnstest.NewRecorder(&sink{from: net.UDPAddr{IP: net.IPv4(10, 0, 2, 9), Port: 4242}})
@@ -49,7 +49,7 @@ func TestEveryOutcomeIsCountedAndDescribed(t *testing.T) {
 	}
 }
 
-func TestAnOldStateSaysSo(t *testing.T) {
+func TestAStaleStateIsReportedInTheAnswer(t *testing.T) {
 	n := handler(t, 3, 2, 4)
 	n.settings.stale = 1
 	reply := ask(context.Background(), t, n, new(dns.Msg).SetQuestion("f0.demo.fn.example.org.", dns.TypeA).SetEdns0(1232, false))

@@ -33,7 +33,7 @@ var unsigning = []struct{ name, what string }{
 func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings []error) {
 	for _, s := range ours {
 		if tokens := all[s.index].Tokens["loadbalance"]; len(tokens) > 0 {
-			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has put in order", start(path, tokens)))
+			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has ordered; remove it from this block", start(path, tokens)))
 		}
 		for _, front := range unsigning {
 			if tokens := all[s.index].Tokens[front.name]; len(tokens) > 0 && len(s.signed) > 0 {
@@ -44,12 +44,12 @@ func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings
 	}
 	for i, block := range all {
 		if to := mixes(all, i, ours); to != "" {
-			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others: what this block forwards to %s nearcast has answered for one; "+
-				"let nearcast answer in this block, or have cache disable success for its zones", start(path, block.Tokens["cache"]), to))
+			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others: nearcast answers what this block forwards to %s for a single client; "+
+				"put nearcast into this block, or add `disable success` for its zones to cache", start(path, block.Tokens["cache"]), to))
 		}
 		if alias, to := mixesAliases(all, i, ours); to != "" {
-			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others where an alias of %s leads to what another block forwards to %s, "+
-				"and nearcast has answered for one; let nearcast answer in a block of this server", start(path, block.Tokens["cache"]), alias, to))
+			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others if an alias of %s leads to names that another block forwards to %s, "+
+				"where nearcast answers for a single client; put nearcast into a block of this server", start(path, block.Tokens["cache"]), alias, to))
 		}
 	}
 	return warnings

@@ -129,7 +129,7 @@ func (i *instance) add(n *Nearcast, s *stanza) error {
 		mine, theirs := reflect.ValueOf(setting.field(&s.shared)).Elem(), reflect.ValueOf(setting.field(&o.config)).Elem()
 		other, both := o.lines[setting.key]
 		if both && !reflect.DeepEqual(mine.Interface(), theirs.Interface()) {
-			return fmt.Errorf("%s: %s differs from %s, and both blocks share the source %q; make them equal, or set it once",
+			return fmt.Errorf("%s: %s differs from %s, but both blocks share the source %q; make them equal, or set it once",
 				line, setting.key, other, s.shared.Source.Key())
 		}
 		theirs.Set(mine)
@@ -186,10 +186,10 @@ func (i *instance) start() error {
 		err := s.WaitFirst(firstState)
 		if err != nil && s.Inherits() {
 			instances.Stop(i)
-			return fmt.Errorf("plugin/nearcast: %w; the running configuration has one and goes on", err)
+			return fmt.Errorf("plugin/nearcast: %w; the running configuration has a state and stays in use", err)
 		}
 		if err != nil {
-			log.Warningf("%v; every name is SERVFAIL until there is one", err)
+			log.Warningf("%v; answering SERVFAIL for every name until there is one", err)
 		}
 	}
 	i.export()
@@ -220,10 +220,10 @@ func (i *instance) show() {
 // complete fills in the settings that no block has, and reports required ones that are missing.
 func (o *sourceOfBlocks) complete() error {
 	if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
-		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
+		return fmt.Errorf("%s: cluster or at is required, to say where this server is", o.first)
 	}
 	if o.config.Speaker != "" && o.config.Where.Cluster == "" {
-		return fmt.Errorf("%s: speaker: needs cluster: functions leave a cluster", o.lines["speaker"])
+		return fmt.Errorf("%s: speaker: requires cluster, which names the cluster that functions leave", o.lines["speaker"])
 	}
 	return o.isThere()
 }

@@ -92,7 +92,7 @@ func (s *stanza) parseGeoIP(args []string) error {
 func (s *stanza) parseECS(args []string) error {
 	switch {
 	case len(args) == 0:
-		return errors.New("takes on, off or the prefixes that are believed")
+		return errors.New("takes on, off or CIDR…")
 	case len(args) == 1 && args[0] == "on":
 		return nil
 	case len(args) == 1 && args[0] == "off":
@@ -112,7 +112,7 @@ func (s *stanza) parseHorizon(args []string) error {
 		return fmt.Errorf("%s is declared twice; put its prefixes on one line", args[0])
 	}
 	if len(s.shared.Horizons) == steer.MaxHorizons {
-		return fmt.Errorf("%s is one more than the %d horizons that there may be", args[0], steer.MaxHorizons)
+		return fmt.Errorf("%s: more than %d horizons", args[0], steer.MaxHorizons)
 	}
 	prefixes, err := arguments.Prefixes(args[1:])
 	s.shared.Horizons = append(s.shared.Horizons, site.Horizon{Name: args[0], Prefixes: prefixes})
@@ -133,7 +133,7 @@ func (s *stanza) parseClaim(args []string) error {
 	if i := slices.Index(names, "addresses"); i >= 0 {
 		names, cidrs = names[:i], names[i+1:]
 		if len(cidrs) == 0 {
-			return errors.New("no prefix after addresses")
+			return errors.New("addresses: takes CIDR…")
 		}
 	}
 	for _, arg := range names {
@@ -155,7 +155,7 @@ func parsePorts(args []string) (before []string, ports []claims.PortRange, err e
 		return args, nil, nil
 	}
 	if i == len(args)-1 {
-		return nil, nil, errors.New("no port after ports")
+		return nil, nil, errors.New("ports: takes PORT…")
 	}
 	for _, arg := range args[i+1:] {
 		few, err := claims.ParsePortRange(arg)
@@ -175,7 +175,7 @@ func (s *stanza) parsePolicy(args []string) (err error) {
 func (s *stanza) parseFamily(args []string) error {
 	mode, err := arguments.One(args, "linked or independent")
 	if err == nil && mode != "linked" && mode != "independent" {
-		err = fmt.Errorf("%q is neither linked nor independent", mode)
+		err = fmt.Errorf("%q is not linked or independent", mode)
 	}
 	s.shared.Independent = mode == "independent"
 	return err
@@ -196,7 +196,7 @@ func (s *stanza) parseLoad(args []string) error {
 		shares[i] = n / 100
 	}
 	if shares[0] >= shares[1] {
-		return fmt.Errorf("%s is not less than %s", args[0], args[1])
+		return fmt.Errorf("FROM %s must be less than TO %s", args[0], args[1])
 	}
 	s.shared.Load = steer.Load{From: shares[0], To: shares[1]}
 	return nil
@@ -235,14 +235,14 @@ func (s *stanza) parseProbe(args []string) (err error) {
 		case "ca":
 			p.TLS.CA, err = arguments.Existing(pair[1])
 		default:
-			err = fmt.Errorf("unknown option %q; known are interval, timeout, rise, fall, idle, cert, key, ca", pair[0])
+			err = fmt.Errorf("unknown option %q; known options: interval, timeout, rise, fall, idle, cert, key, ca", pair[0])
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
-		return errors.New("cert and key belong together; one is missing")
+		return errors.New("cert and key must be set together; one is missing")
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (s *stanza) parseTTL(args []string) error {
 	least, err1 := strconv.ParseUint(args[0], 10, 32)
 	most, err2 := strconv.ParseUint(args[1], 10, 32)
 	if err := errors.Join(err1, err2); err != nil || most < 1 || least > most || most > maxTTL {
-		return fmt.Errorf("%q %q are not seconds with least ≤ most and most from 1 to %d", args[0], args[1], maxTTL)
+		return fmt.Errorf("%q %q are not LEAST MOST in seconds, with LEAST ≤ MOST and MOST from 1 to %d", args[0], args[1], maxTTL)
 	}
 	s.ttls.least, s.ttls.most = time.Duration(least)*time.Second, time.Duration(most)*time.Second
 	return nil
@@ -300,7 +300,7 @@ func (s *stanza) parseNS(args []string) error {
 	}
 	s.servers = append(s.servers, server)
 	if zone := s.zoneAbove(name); zone != "" && len(server.Addrs) == 0 {
-		s.warnings = append(s.warnings, fmt.Errorf("%s: ns: %s is in the zone %s and has no address, so that nobody can reach it: add ADDR", s.here, name, zone))
+		s.warnings = append(s.warnings, fmt.Errorf("%s: ns: %s is in the zone %s and has no address, so nobody can reach it: add ADDR", s.here, name, zone))
 	}
 	return nil
 }
@@ -357,7 +357,7 @@ func (s *stanza) parseSign(args []string) error {
 			return err
 		}
 		if slices.ContainsFunc(s.keys, func(k signingKey) bool { return dns.IsDuplicate(k.public, key.public) }) {
-			return fmt.Errorf("%s: is given twice", arg)
+			return fmt.Errorf("%s: given twice", arg)
 		}
 		s.keys = append(s.keys, key)
 	}

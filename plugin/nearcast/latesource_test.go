@@ -13,9 +13,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAServerBeginsWithItsSnapshotBeforeItsManifestsAreThere has the folder come after the
-// server, as where another program fetches it.
-func TestAServerBeginsWithItsSnapshotBeforeItsManifestsAreThere(t *testing.T) {
+// TestAServerStartsFromItsSnapshotBeforeItsManifestsExist creates the directory after the
+// server starts, as if another program fetched it.
+func TestAServerStartsFromItsSnapshotBeforeItsManifestsExist(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\tsnapshot DIR/state", 1)
 	manifests, away := filepath.Join(dir, "manifests"), filepath.Join(dir, "away")
@@ -41,7 +41,7 @@ func TestAServerBeginsWithItsSnapshotBeforeItsManifestsAreThere(t *testing.T) {
 		refused()
 		move(away, manifests)
 		serve(t, corefile, dir).expect("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24", "NOERROR 192.0.2.2", 5*time.Second)
-	}) // which ends with a snapshot
+	}) // it saves a snapshot when it stops
 	move(manifests, away)
 	s := serve(t, corefile, dir)
 	s.expect("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24", "NOERROR 192.0.2.2", 5*time.Second)

@@ -14,8 +14,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// TestReportedLoadMovesClientsAndBringsThemBack has a real server report more and
-// more load in its answers to probes.
+// TestReportedLoadMovesClientsAndBringsThemBack has a real server report increasing load
+// in its answers to probes.
 func TestReportedLoadMovesClientsAndBringsThemBack(t *testing.T) {
 	var load atomic.Value
 	load.Store("0.5")
@@ -32,10 +32,10 @@ func TestReportedLoadMovesClientsAndBringsThemBack(t *testing.T) {
 	busy := fixture.Function{Name: "busy", Clusters: []string{"us-azure", "de-wide"}, Annotations: map[string]string{
 		"nearcast.dev/probe": "http://:" + port + "/", "nearcast.dev/address": "us-azure=127.0.9.8,de-wide=127.0.9.9",
 	}}
-	// de-wide has a server too, which reports nothing.
+	// de-wide also has a server, which reports nothing.
 	other, err := net.Listen("tcp", "127.0.9.9:"+port)
 	if err != nil {
-		t.Skipf("SKIPPED: the port is taken: %v", err)
+		t.Skipf("SKIPPED: the port is in use: %v", err)
 	}
 	quiet := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	go func() { _ = quiet.Serve(other) }()

@@ -14,8 +14,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestANameServerKeepsItsName holds that a function that claims it, or the zone's own, is
-// refused that name alone, which the log and check say.
+// TestANameServerKeepsItsName checks that a function that claims it, or the zone's own
+// name, is refused only that name, as the log and check report.
 func TestANameServerKeepsItsName(t *testing.T) {
 	dir := federated(t, fixture.Function{Name: "greedy", Clusters: fixture.ThreeNames,
 		Annotations: fixture.Unprobed("nearcast.dev/hostname", "ns1.fn.example.org,fn.example.org,DEEP.down.fn.example.org,greedy.fn.example.org")})
@@ -36,9 +36,9 @@ func TestANameServerKeepsItsName(t *testing.T) {
 	}
 }
 
-// TestAServerOfTheZonesOwnNameIsReached also asks a signed zone, whose denials must not deny
-// the addresses.
-func TestAServerOfTheZonesOwnNameIsReached(t *testing.T) {
+// TestANameServerNamedLikeTheZoneIsReachable also queries a signed zone, whose denials
+// must not deny the addresses.
+func TestANameServerNamedLikeTheZoneIsReachable(t *testing.T) {
 	corefile := strings.Replace(atMkCore, "ns ns1.fn.example.org 198.51.100.53", "ns fn.example.org 198.51.100.53", 1)
 	s := serve(t, corefile, federated(t, hello))
 	for qtype, want := range map[uint16]string{
@@ -55,8 +55,9 @@ func TestAServerOfTheZonesOwnNameIsReached(t *testing.T) {
 	}
 }
 
-// TestTheLogTellsOfANameServerWithoutAnAddress as check does.
-func TestTheLogTellsOfANameServerWithoutAnAddress(t *testing.T) {
+// TestTheLogWarnsOfANameServerWithoutAnAddress checks that the log has the warning of
+// check.
+func TestTheLogWarnsOfANameServerWithoutAnAddress(t *testing.T) {
 	var logged fixture.Output
 	golog.SetOutput(&logged)
 	defer golog.SetOutput(io.Discard)
@@ -67,14 +68,15 @@ func TestTheLogTellsOfANameServerWithoutAnAddress(t *testing.T) {
 	}
 }
 
-// TestCheckTellsOfANameServerInAnotherBlocksZone that has no server of the name.
-func TestCheckTellsOfANameServerInAnotherBlocksZone(t *testing.T) {
+// TestCheckWarnsOfANameServerInTheZoneOfAnotherBlock covers a block that does not list
+// that name server.
+func TestCheckWarnsOfANameServerInTheZoneOfAnotherBlock(t *testing.T) {
 	dir := federated(t, hello)
 	path := filepath.Join(dir, "Corefile")
 	for other, want := range map[string]string{
 		"ns ns.b.example 192.0.2.1": "[]",
-		"ns other.b.example 192.0.2.1": "[" + path + ":2: ns: ns.b.example. is in the zone b.example. of another block, which has no name server of the name, " +
-			"so that nobody can reach it: add `ns ns.b.example. ADDR` there]",
+		"ns other.b.example 192.0.2.1": "[" + path + ":2: ns: ns.b.example. is in the zone b.example. of another block, which has no address for it, " +
+			"so nobody can reach it: add `ns ns.b.example. ADDR` there]",
 	} {
 		fixture.Write(t, path, "a.example {\nnearcast {\ncluster mk-core\nmanifests "+dir+"/manifests\nns ns.b.example\nns ns.c.example\n}\n}\nb.example {\nnearcast {\nmanifests "+dir+"/manifests\n"+other+"\n}\n}")
 		_, faults, warnings := Check(path)

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-func TestOrderIsTheOneThatSteeringNeeds(t *testing.T) {
+func TestThePluginOrderIsTheOneThatSteeringNeeds(t *testing.T) {
 	at := func(name string) int { return slices.Index(dnsserver.Directives, name) }
 	order := []string{"acl", "dnssec", "nearcast", "cache", "header"}
 	for i := 1; i < len(order); i++ {
@@ -22,8 +22,8 @@ func TestOrderIsTheOneThatSteeringNeeds(t *testing.T) {
 	}
 }
 
-// TestCacheDoesNotMixClients fails if cache stands before nearcast: its keys know
-// no client.
+// TestCacheDoesNotMixClients fails if cache runs before nearcast: its keys contain no
+// client.
 func TestCacheDoesNotMixClients(t *testing.T) {
 	s := serve(t, strings.Replace(atMkCore, "bind", "cache 300\n\tbind", 1), federated(t, hello))
 	for range 3 {
@@ -35,7 +35,7 @@ func TestCacheDoesNotMixClients(t *testing.T) {
 	}
 }
 
-// TestDNSSECSignsWhatIsSteered fails if dnssec stands after nearcast.
+// TestDNSSECSignsWhatIsSteered fails if dnssec runs after nearcast.
 func TestDNSSECSignsWhatIsSteered(t *testing.T) {
 	dir := federated(t, hello)
 	key := fixture.Key(t, dir, "key")

@@ -14,14 +14,15 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// withoutNS is atMkCore without ns lines, and the lines in their place.
+// withoutNS is atMkCore without ns lines, and with the given lines instead.
 func withoutNS(lines ...string) string {
 	before, rest, _ := strings.Cut(atMkCore, "\t\tns ns1")
 	_, after, _ := strings.Cut(rest, "\t\thostmaster")
 	return before + "\t\t" + strings.Join(append(lines, "hostmaster"), "\n\t\t") + after
 }
 
-// besideOwnServer are functions whose names meet those of a zone's own server.
+// besideOwnServer are functions whose names conflict with those of a zone's own name
+// server.
 var besideOwnServer = []fixture.Function{
 	hello,
 	{Name: "taken", Annotations: fixture.Unprobed("nearcast.dev/hostname", "ns.dns.fn.example.org"), Clusters: fixture.ThreeNames},
@@ -56,8 +57,8 @@ func TestAZoneWithoutNSNamesThisServer(t *testing.T) {
 	}
 }
 
-// TestAServerNamedByNSHidesWhatTheDefaultHides holds that the default is a value of ns
-// and no case of its own.
+// TestAServerNamedByNSHidesWhatTheDefaultHides checks that the default behaves like a
+// value of ns.
 func TestAServerNamedByNSHidesWhatTheDefaultHides(t *testing.T) {
 	dir := federated(t, besideOwnServer...)
 	own := serve(t, withoutNS(), dir)
@@ -72,7 +73,7 @@ func TestAServerNamedByNSHidesWhatTheDefaultHides(t *testing.T) {
 	}
 }
 
-func TestAWildcardReachesNotPastAServersAncestors(t *testing.T) {
+func TestAWildcardStopsAtTheAncestorsOfANameServer(t *testing.T) {
 	s := serve(t, withoutNS("claim demo fn.example.org addresses 0.0.0.0/0", "ns ns.c.fn.example.org 198.51.100.53",
 		"ns ns.d.c.fn.example.org 198.51.100.54", "ns ns.a.b.fn.example.org 198.51.100.55"), federated(t,
 		fixture.Function{Name: "far", Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.fn.example.org", "nearcast.dev/port", "web=80"), Clusters: []string{"de-wide"}},
@@ -89,8 +90,9 @@ func TestAWildcardReachesNotPastAServersAncestors(t *testing.T) {
 	}
 }
 
-// TestDenialsKnowTheZonesOwnServer holds that a signed zone denies nothing that it has.
-func TestDenialsKnowTheZonesOwnServer(t *testing.T) {
+// TestDenialsIncludeTheZonesOwnServer checks that a signed zone denies nothing that it
+// has.
+func TestDenialsIncludeTheZonesOwnServer(t *testing.T) {
 	dir := federated(t, hello)
 	fixture.Key(t, dir, "key")
 	s := serve(t, withoutNS("sign DIR/key"), dir)
@@ -122,7 +124,7 @@ func TestAFeedHasTheZonesOwnServer(t *testing.T) {
 	}, 10*time.Second)
 }
 
-func TestOwnAddressesAreThoseThatOthersReach(t *testing.T) {
+func TestOwnAddressesAreThoseThatOthersCanReach(t *testing.T) {
 	addrs := func(text string) (all []netip.Addr) {
 		for _, field := range strings.Fields(text) {
 			all = append(all, netip.MustParseAddr(field))
@@ -145,7 +147,7 @@ func TestOwnAddressesAreThoseThatOthersReach(t *testing.T) {
 	}
 	for _, a := range machineAddrs() {
 		if a.IsLoopback() || a.IsLinkLocalUnicast() {
-			t.Errorf("%s is not for others", a)
+			t.Errorf("%s is not reachable for others", a)
 		}
 	}
 	if got := listensOn([]string{"lo", "192.0.2.1"}); len(got) < 2 || !got[0].IsLoopback() || got[len(got)-1].String() != "192.0.2.1" {
@@ -168,7 +170,7 @@ func TestCheckNamesTheServerOfAZoneWithoutNS(t *testing.T) {
 	}
 	s := &stanza{zones: []string{"a.", "."}}
 	warnings := s.unnamed(nil)
-	if len(warnings) != 2 || !strings.Contains(warnings[0].Error(), "ns.dns.a. without an address, as neither bind ") || !strings.Contains(warnings[1].Error(), " ns.dns. without") {
+	if len(warnings) != 2 || !strings.Contains(warnings[0].Error(), "ns.dns.a. without an address, because neither bind ") || !strings.Contains(warnings[1].Error(), " ns.dns. without") {
 		t.Errorf("without addresses: %v", warnings)
 	}
 }

@@ -69,18 +69,18 @@ func (s *stanza) parseZones(c *caddy.Controller) error {
 	}
 	for _, arg := range args {
 		if strings.ContainsFunc(arg, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return c.Errf("%+q is not a zone: write other letters than those of ASCII as an A-label (xn--…)", arg)
+			return c.Errf("%+q is not a zone: write non-ASCII labels as A-labels (xn--…)", arg)
 		}
 	}
 	s.zones = plugin.OriginsFromArgsOrServerBlock(args, c.ServerBlockKeys)
 	if len(args) > 0 && len(s.zones) < len(args) {
-		return c.Errf("not every one of %q is a zone", args)
+		return c.Errf("%q: at least one of these is not a zone", args)
 	}
 	for i, zone := range s.zones {
 		s.zones[i] = strings.ToLower(zone)
 	}
 	if len(s.zones) == 0 {
-		return c.Err("no zone: name one, here or before the server block")
+		return c.Err("no zone: name one here or as the key of the server block")
 	}
 	s.shared.Zones = s.zones
 	return nil
@@ -126,7 +126,7 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	parse, known := keys[key]
 	if !known {
-		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
 	}
 	name := key
 	if alias, ok := aliases[key]; ok {
@@ -150,11 +150,11 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 // check finds faults that no single line shows.
 func (s *stanza) check() error {
 	if _, ok := s.lines["source"]; !ok {
-		return fmt.Errorf("%s: no source: one of karmada and manifests is required", s.at)
+		return fmt.Errorf("%s: no source: karmada or manifests is required", s.at)
 	}
 	for _, k := range s.keys {
 		if !slices.Contains(s.zones, strings.ToLower(k.public.Hdr.Name)) {
-			return fmt.Errorf("%s: key of %s: is not a zone of this block (%s)", s.lines["sign"], k.public.Hdr.Name, strings.Join(s.zones, " "))
+			return fmt.Errorf("%s: key of %s, which is not a zone of this block (%s)", s.lines["sign"], k.public.Hdr.Name, strings.Join(s.zones, " "))
 		}
 	}
 	for _, h := range s.shared.Horizons {
@@ -164,7 +164,7 @@ func (s *stanza) check() error {
 			}
 			for _, p := range h.Prefixes {
 				if slices.Contains(o.Prefixes, p) {
-					return fmt.Errorf("%s: prefix %s is in the horizons %s and %s", s.lines["horizon"], p, h.Name, o.Name)
+					return fmt.Errorf("%s: prefix %s is in two horizons, %s and %s", s.lines["horizon"], p, h.Name, o.Name)
 				}
 			}
 		}
@@ -183,7 +183,7 @@ func (s *stanza) checkDefaults() error {
 			key, name := o[0], o[1]
 			_, set := s.lines[key]
 			if _, fits := dns.IsDomainName(name); !set && !fits {
-				return fmt.Errorf("%s: %s is longer than the 255 octets of a name: add `%s NAME` with another", s.at, name, key)
+				return fmt.Errorf("%s: %s is longer than the 255 octets of a domain name: add `%s NAME` with a shorter one", s.at, name, key)
 			}
 		}
 	}
@@ -200,10 +200,10 @@ func (s *stanza) checkFeeds() error {
 			}
 			name, ok := l.PolicyZone(zone)
 			if !ok {
-				return fmt.Errorf("%s: feed: %s cannot be part of a name below %s", l.At, l.Scope, zone)
+				return fmt.Errorf("%s: feed: %s cannot be part of a domain name below %s", l.At, l.Scope, zone)
 			}
 			if other, twice := names[name]; twice && other != l.Scope {
-				return fmt.Errorf("%s: feed: %s is the name of the feeds of %s and of %s", l.At, name, other, l.Scope)
+				return fmt.Errorf("%s: feed: %s is the zone name of the feeds of %s and of %s", l.At, name, other, l.Scope)
 			}
 			names[name] = l.Scope
 		}
@@ -253,7 +253,7 @@ func (s *stanza) serverNames() []string {
 func parseName(arg string) (string, error) {
 	name, err := federation.ParseHostname(arg)
 	if err == nil && strings.HasPrefix(name, "*.") {
-		err = fmt.Errorf("%q: a wildcard does not belong here", arg)
+		err = fmt.Errorf("%q: a wildcard is not allowed here", arg)
 	}
 	return name, err
 }

@@ -14,10 +14,10 @@ import (
 
 func TestBadBlocksNameTheirLine(t *testing.T) {
 	dir := federated(t, hello)
-	// The block is on the second line, its body from the third.
+	// The block is on the second line, and its body starts on the third.
 	const head = "cluster mk-core\nmanifests DIR/manifests\n"
 	for _, c := range []struct{ body, want string }{
-		{head + "ttl 5 30 {\nprobe rise 2\n}", `Corefile:5 - Error during parsing: ttl: unexpected "{" behind it: it has no settings in braces`},
+		{head + "ttl 5 30 {\nprobe rise 2\n}", `Corefile:5 - Error during parsing: ttl: unexpected "{" after it: it has no settings in braces`},
 		{head + "ttl 5 30\n{\n}", "Corefile:6 - Error during parsing: unexpected {"},
 		{head + "tenant blue{ 10.0.0.0/8", `Corefile:5 - Error during parsing: "blue{": a space is missing before the {`},
 		{head + "horizon vpn ::ffff:10.0.0.0/104", "Corefile:5 - Error during parsing: horizon: ::ffff:10.0.0.0/104 stands for IPv4 addresses; write it as IPv4, 10.0.0.0/8"},
@@ -26,8 +26,8 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "tenant blue ::ffff:192.0.2.0/120", "tenant: ::ffff:192.0.2.0/120 stands for IPv4 addresses"},
 		{head + "feed de to ::ffff:192.0.2.0/120", "feed: to: ::ffff:192.0.2.0/120 stands for IPv4 addresses"},
 		{head + "ns ns1.fn.example.org fe80::1%lo", `ns: "fe80::1%lo" is not an IP address`},
-		{head + "ns \u212as1.fn.example.org 192.0.2.1", `ns: "\u212as1.fn.example.org" is not a hostname: write other letters`},
-		{head + "locatons DIR/locations.csv", `Corefile:5 - Error during parsing: unknown key "locatons"; known are admin,`},
+		{head + "ns \u212as1.fn.example.org 192.0.2.1", `ns: "\u212as1.fn.example.org" is not a hostname: write non-ASCII labels`},
+		{head + "locatons DIR/locations.csv", `Corefile:5 - Error during parsing: unknown key "locatons"; known keys: admin,`},
 		{"cluster mk-core", "Corefile:2: no source"},
 		{"manifests DIR/manifests\ncluster", "Corefile:4 - Error during parsing: cluster: takes one argument"},
 		{head + "cluster us-azure", "Corefile:5 - Error during parsing: cluster: already set on line 3"},
@@ -35,32 +35,32 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"at mk/ 1,2\nmanifests DIR/manifests", "Corefile:3 - Error during parsing: at:"},
 		{"at mk 91,2\nmanifests DIR/manifests", "Corefile:3 - Error during parsing: at:"},
 		{"cluster mk-core\nmanifests DIR/nowhere", "Corefile:4 - Error during parsing: manifests:"},
-		{"cluster mk-core\nmanifests DIR/locations.csv", "Corefile:4 - Error during parsing: manifests: DIR/locations.csv is not a folder"},
+		{"cluster mk-core\nmanifests DIR/locations.csv", "Corefile:4 - Error during parsing: manifests: DIR/locations.csv is not a directory"},
 		{"cluster mk-core\nkarmada DIR/nowhere", "Corefile:4 - Error during parsing: karmada:"},
 		{head + "karmada DIR/locations.csv", "Corefile:5 - Error during parsing: karmada: already set on line 4"},
 		{head + "locations DIR/nowhere", "Corefile:5 - Error during parsing: locations:"},
 		{head + "ecs", "Corefile:5 - Error during parsing: ecs:"},
 		{head + "ecs maybe", `ecs: "maybe" is neither a prefix nor an address`},
-		{head + "ecs 10.0.0.1/8", "10.0.0.0/8 is meant?"},
+		{head + "ecs 10.0.0.1/8", "did you mean 10.0.0.0/8?"},
 		{head + "horizon vpn", "horizon: takes NAME CIDR"},
-		{head + "horizon vpn 10.0.0.0/8\nhorizon lan 10.0.0.0/8", "is in the horizons vpn and lan"},
+		{head + "horizon vpn 10.0.0.0/8\nhorizon lan 10.0.0.0/8", "is in two horizons, vpn and lan"},
 		{head + "horizon vpn 10.0.0.0/8\nhorizon vpn 11.0.0.0/8", "Corefile:6 - Error during parsing: horizon: vpn is declared twice"},
-		{head + manyHorizons(21), "Corefile:25 - Error during parsing: horizon: h20 is one more than the 20 horizons"},
+		{head + manyHorizons(21), "Corefile:25 - Error during parsing: horizon: h20: more than 20 horizons"},
 		{head + "tenant blue", "tenant: takes NAMESPACE CIDR"},
-		{head + "family both", `family: "both" is neither linked nor independent`},
+		{head + "family both", `family: "both" is not linked or independent`},
 		{head + "load 80 90", `load: "80" is not a share such as 80%`},
-		{head + "load 90% 80%", "load: 90% is not less than 80%"},
+		{head + "load 90% 80%", "load: FROM 90% must be less than TO 80%"},
 		{head + "geoip DIR/nowhere", "Corefile:5 - Error during parsing: geoip:"},
-		{head + "snapshot DIR/locations.csv", "snapshot: DIR/locations.csv is not a folder"},
-		{head + "probe cert DIR/locations.csv", "probe: cert and key belong together"},
+		{head + "snapshot DIR/locations.csv", "snapshot: DIR/locations.csv is not a directory"},
+		{head + "probe cert DIR/locations.csv", "probe: cert and key must be set together"},
 		{head + "policy cheapest budget", "policy: policy cheapest: budget takes D"},
 		{head + "claim demo", "claim: takes NAMESPACE NAME"},
-		{head + "claim demo fn.example.org addresses", "claim: no prefix after addresses"},
-		{head + "claim demo *.fn.example.org", "a wildcard does not belong here"},
-		{head + "claim demo fn.example.org ports", "claim: no port after ports"},
+		{head + "claim demo fn.example.org addresses", "claim: addresses: takes CIDR…"},
+		{head + "claim demo *.fn.example.org", "a wildcard is not allowed here"},
+		{head + "claim demo fn.example.org ports", "claim: ports: takes PORT…"},
 		{head + "claim demo fn.example.org ports 80 443-80", `claim: "443-80" is not a port from 1 to 65535`},
 		{head + "claim demo fn.example.org ports 80 addresses 192.0.2.0/24", `claim: "addresses" is not a port`},
-		{head + "policy nearst", `policy: unknown policy "nearst"; known are anycast, cheapest, failover, fastest, nearest, spread, weighted`},
+		{head + "policy nearst", `policy: unknown policy "nearst"; known policies: anycast, cheapest, failover, fastest, nearest, spread, weighted`},
 		{head + "probe interval", "probe: takes pairs"},
 		{head + "probe interval 5", `probe: "5" is not a positive duration such as 5s`},
 		{head + "probe rise 0", `probe: "0" is not a number from 1`},
@@ -73,24 +73,24 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "hostmaster @x.org", "hostmaster:"},
 		{head + "stale soon", "stale:"},
 		{head + "feed", "Corefile:5 - Error during parsing: feed: takes REGION"},
-		{head + "feed de", "Corefile:5 - Error during parsing: feed: one of to and key is required"},
+		{head + "feed de", "Corefile:5 - Error during parsing: feed: to or key is required"},
 		{head + "feed de/ to 10.0.0.0/8", `feed: "de/" is not REGION[/ZONE] or all`},
 		{head + "feed all/z to 10.0.0.0/8", `feed: "all/z" is not REGION[/ZONE] or all`},
 		{head + "feed de tenant to 10.0.0.0/8", "feed: tenant: takes one argument, a namespace"},
 		{head + "feed de to", "feed: to: takes CIDR"},
 		{head + "feed de to 10.0.0.1/8", "feed: to: 10.0.0.1/8 has bits set"},
-		{head + "feed de to 10.0.0.0/8 to 11.0.0.0/8", `feed: "to" is not one of tenant, to, notify and key, each once`},
-		{head + "feed de for 10.0.0.0/8", `feed: "for" is not one of`},
-		{head + "feed de key a notify 192.0.2.1:0", `feed: notify: "192.0.2.1:0" is neither an address`},
+		{head + "feed de to 10.0.0.0/8 to 11.0.0.0/8", `feed: "to" is not an option, or is given twice; known options: tenant, to, notify, key`},
+		{head + "feed de for 10.0.0.0/8", `feed: "for" is not an option`},
+		{head + "feed de key a notify 192.0.2.1:0", `feed: notify: "192.0.2.1:0" is not ADDR or ADDR:PORT`},
 		{head + "feed de key a notify", "feed: notify: takes ADDR"},
 		{head + "feed de key a hmac-md5.sig-alg.reg.int", `feed: key: "hmac-md5.sig-alg.reg.int" is not one of hmac-sha224. hmac-sha256.`},
 		{head + "feed de key a b c", "feed: key: takes NAME [ALGORITHM]"},
-		{head + "snapshot DIR/locations.csv/state/kept", "snapshot: DIR/locations.csv is not a folder"},
-		{head + "admin DIR/locations.csv/run/admin.sock", "admin: DIR/locations.csv is not a folder"},
-		{head + "admin DIR", "admin: DIR is there and is not a socket; name another path"},
-		{head + "admin DIR/locations.csv", "admin: DIR/locations.csv is there and is not a socket"},
+		{head + "snapshot DIR/locations.csv/state/kept", "snapshot: DIR/locations.csv is not a directory"},
+		{head + "admin DIR/locations.csv/run/admin.sock", "admin: DIR/locations.csv is not a directory"},
+		{head + "admin DIR", "admin: DIR exists and is not a socket; use another path"},
+		{head + "admin DIR/locations.csv", "admin: DIR/locations.csv exists and is not a socket"},
 		{head + "admin " + strings.Repeat("x", 120), "admin:"},
-		{"manifests DIR/manifests", "neither cluster nor at is set"},
+		{"manifests DIR/manifests", "cluster or at is required"},
 	} {
 		corefile := strings.ReplaceAll(". {\nnearcast fn.example.org {\n"+c.body+"\n}\n}", "DIR", dir)
 		_, err := caddy.Start(input(corefile))
@@ -107,7 +107,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 	}
 }
 
-func TestCheckFindsWhatStartingWould(t *testing.T) {
+func TestCheckFindsEveryFaultThatStartingFinds(t *testing.T) {
 	dir := federated(t, hello)
 	path := filepath.Join(dir, "Corefile")
 	write := func(corefile string) {
@@ -117,7 +117,7 @@ func TestCheckFindsWhatStartingWould(t *testing.T) {
 	}
 	write(atMkCore)
 	if configs, faults, warnings := Check(path); len(configs) != 1 || len(faults)+len(warnings) > 0 {
-		t.Errorf("a good Corefile: %d states, %v, %v", len(configs), faults, warnings)
+		t.Errorf("a valid Corefile: %d states, %v, %v", len(configs), faults, warnings)
 	}
 	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n ns ns.b.example.org 192.0.2.1\n ns ns.b.example.net\n manifests DIR/manifests\n }\n}")
 	_, faults, warnings := Check(path)
@@ -125,15 +125,15 @@ func TestCheckFindsWhatStartingWould(t *testing.T) {
 		t.Errorf("faults: %v, want the typo on line 4", faults)
 	}
 	if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "loadbalance") {
-		t.Errorf("warnings: %v, want one of loadbalance", warnings)
+		t.Errorf("warnings: %v, want one about loadbalance", warnings)
 	}
 }
 
 func TestADefaultNameThatIsTooLongIsRefused(t *testing.T) {
 	dir := federated(t, hello)
-	long := strings.Repeat(strings.Repeat("a", 49)+".", 5) // with ns.dns. 257 octets, with its last dot 251
+	long := strings.Repeat(strings.Repeat("a", 49)+".", 5) // with ns.dns. it has 257 octets, with the final dot 251
 	for _, c := range []struct{ keys, want string }{
-		{"", "ns.dns." + long + " is longer than the 255 octets of a name: add `ns NAME` with another"},
+		{"", "ns.dns." + long + " is longer than the 255 octets of a domain name: add `ns NAME` with a shorter one"},
 		{"ns ns.example.org", "hostmaster." + long + " is longer than"},
 		{"ns ns.example.org\nhostmaster me@example.org", ""},
 	} {
@@ -151,15 +151,15 @@ func TestANameServerOfAZoneHasAnAddress(t *testing.T) {
 	path := filepath.Join(dir, "Corefile")
 	fixture.Write(t, path, "fn.example.org {\nnearcast {\ncluster mk-core\nmanifests "+dir+"/manifests\nns a.fn.example.org\nns b.fn.example.org 192.0.2.1\nns c.example.org\n}\n}")
 	_, _, warnings := Check(path)
-	want := "[" + path + ":5: ns: a.fn.example.org. is in the zone fn.example.org. and has no address, so that nobody can reach it: add ADDR]"
+	want := "[" + path + ":5: ns: a.fn.example.org. is in the zone fn.example.org. and has no address, so nobody can reach it: add ADDR]"
 	if got := fmt.Sprint(warnings); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
-// TestStartingMakesWhatIsWrittenTo has the folders of snapshots and sockets missing,
-// as on a machine on which nothing ran yet.
-func TestStartingMakesWhatIsWrittenTo(t *testing.T) {
+// TestStartingCreatesTheDirectoriesThatItWritesTo has no directories for snapshots and
+// sockets, as on a new machine.
+func TestStartingCreatesTheDirectoriesThatItWritesTo(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\tsnapshot DIR/state/kept\n\t\tadmin DIR/run/admin.sock\n\t\tspeaker DIR/later/bgp.sock", 1)
 	path := filepath.Join(dir, "Corefile")
@@ -169,7 +169,7 @@ func TestStartingMakesWhatIsWrittenTo(t *testing.T) {
 	}
 	for _, folder := range []string{"state", "run"} {
 		if _, err := os.Stat(filepath.Join(dir, folder)); err == nil {
-			t.Errorf("checking made %s", folder)
+			t.Errorf("checking created %s", folder)
 		}
 	}
 	serve(t, corefile, dir)
@@ -179,18 +179,18 @@ func TestStartingMakesWhatIsWrittenTo(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "later")); err == nil {
-		t.Error("the folder of another program's socket was made")
+		t.Error("the directory of another program's socket was created")
 	}
 }
 
-func TestAFolderThatCannotBeMadeIsNamedWithItsLine(t *testing.T) {
+func TestADirectoryThatCannotBeCreatedIsNamedWithItsLine(t *testing.T) {
 	dir := federated(t, hello)
 	if err := os.Symlink("nowhere", filepath.Join(dir, "lost")); err != nil {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]string{
-		"snapshot DIR/lost/x":       "plugin/nearcast: Corefile:5: snapshot: the folder DIR/lost/x cannot be made: ",
-		"admin DIR/lost/admin.sock": "admin: the folder DIR/lost cannot be made: ",
+		"snapshot DIR/lost/x":       "plugin/nearcast: Corefile:5: snapshot: cannot create the directory DIR/lost/x: ",
+		"admin DIR/lost/admin.sock": "admin: cannot create the directory DIR/lost: ",
 	} {
 		instance, err := caddy.Start(input(strings.ReplaceAll(strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\t"+key, 1), "DIR", dir)))
 		if err == nil {
@@ -212,7 +212,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// manyHorizons declares n horizons, one to a line.
+// manyHorizons declares n horizons, one per line.
 func manyHorizons(n int) string {
 	var lines strings.Builder
 	for i := range n {

@@ -14,11 +14,11 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestARestartDuringAPartitionServesTheLastState stops the server and the control
-// plane, and starts the server alone. The data plane of one cluster is lost too,
-// before and after.
+// TestARestartDuringAPartitionServesTheLastState stops the server and the control plane,
+// and starts only the server again. The data plane of one cluster is also lost, before
+// and after.
 func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
-	// Two data planes on loopback; one of them will be lost.
+	// Two data planes listen on loopback; one of them will be lost.
 	near, far := fixture.Listen(t, "127.0.9.2:0"), fixture.Listen(t, "127.0.9.4:0")
 	defer far.Close()
 	dir := t.TempDir()
@@ -48,15 +48,15 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.2", 10*time.Second)
 		time.Sleep(1100 * time.Millisecond)
 		if reply := s.exchange(query(name, dns.TypeA, "10.9.0.0/24")); ede(reply) != dns.ExtendedErrorCodeStaleAnswer {
-			s.t.Errorf("EDE %d past the age of stale, want 3", ede(reply))
+			s.t.Errorf("EDE %d beyond the age of stale, want 3", ede(reply))
 		}
 		near.Close()
 		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 5*time.Second)
 	})
-	// What was learnt during the partition is not on disk, for the source has not
-	// confirmed it; probes find it out again.
+	// Verdicts from the partition are not on disk, because the source has not confirmed
+	// the state; probes find them again.
 	run(func(s *server) { s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 10*time.Second) })
-	// A file that is torn is refused whole: nothing is known then.
+	// A truncated file is refused as a whole: no state is known then.
 	files, err := filepath.Glob(filepath.Join(dir, "state-*.json"))
 	if err != nil || len(files) != 1 || files[0] != snapshot.Path(dir, "karmada "+kubeconfig) {
 		t.Fatalf("%v, %v", files, err)

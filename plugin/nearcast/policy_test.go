@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// policyFunctions has a function for every policy, named by it.
+// policyFunctions has a function for every policy, named after it.
 func policyFunctions() []fixture.Function {
 	var all []fixture.Function
 	for name, annotations := range map[string][]string{
@@ -36,8 +36,8 @@ func policyFunctions() []fixture.Function {
 	return all
 }
 
-// policyCases: who asks, for which policy, the order of clusters, and the scope of
-// the answer. A client without a subnet asks from loopback, which is at the site.
+// policyCases: the client, the policy, the order of clusters, and the scope of the
+// answer. A client without a subnet queries from loopback, which is at the site.
 var policyCases = []struct {
 	client, policy, order string
 	scope                 uint8
@@ -152,7 +152,7 @@ func TestEveryPolicyOrdersEveryClientFromBothSources(t *testing.T) {
 	}
 }
 
-// TestDigSeesWhatThePoliciesSay asks the same with dig.
+// TestDigSeesWhatThePoliciesSay sends the same queries with dig.
 func TestDigSeesWhatThePoliciesSay(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
 	s := policyServers(t)["manifests"]

@@ -11,11 +11,11 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// webPorts are those of a Service that nodes have too.
+// webPorts are the ports of a Service with node ports.
 const webPorts = "{name: https, port: 443, nodePort: 31443}, {name: http, port: 80, targetPort: 8080, nodePort: 31080}, {name: h3, port: 443, protocol: UDP}, {name: dns, port: 53, protocol: UDP}"
 
-// gatewaysWithPorts are Three, with a port of its own at the gateway of de-wide, and of
-// us-azure in a horizon.
+// gatewaysWithPorts is Three, with a port at the gateway of de-wide and, in a horizon, of
+// us-azure.
 func gatewaysWithPorts() (all []fixture.Document) {
 	for _, c := range fixture.Three {
 		switch c.Name {
@@ -40,13 +40,13 @@ func (w withPorts) YAML() string {
 	return strings.Replace(w.Function.YAML(), "{port: 80, protocol: TCP}", w.ports, 1)
 }
 
-// TestEveryRecordSaysThePortOfItsCluster holds that SRV, HTTPS and SVCB lead to where the
-// placement is reached, however that is declared.
-func TestEveryRecordSaysThePortOfItsCluster(t *testing.T) {
+// TestEveryRecordHasThePortOfItsCluster checks that SRV, HTTPS and SVCB lead to the port
+// at which the placement is reached, however it is declared.
+func TestEveryRecordHasThePortOfItsCluster(t *testing.T) {
 	function := func(name string, annotations ...string) fixture.Document {
 		f := fixture.Function{Name: name, Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed(append(annotations, "nearcast.dev/alpn", "h2")...)}
 		if f.Annotations["nearcast.dev/probe"] != "none" {
-			f.Clusters = []string{"mk-core"} // it is answered there alone, whatever its probe says
+			f.Clusters = []string{"mk-core"} // it is answered only there, whatever its probe says
 		}
 		return withPorts{f, webPorts}
 	}
@@ -70,7 +70,7 @@ func TestEveryRecordSaysThePortOfItsCluster(t *testing.T) {
 		{"_h3._udp.web.", dns.TypeSRV, de, "NOERROR 0 0 30443 web.demo.fn.example.org."},
 		{"_http._tcp.web.", dns.TypeSRV, de, "NOERROR 0 0 80 web.demo.fn.example.org."},
 		{"_dns._udp.web.", dns.TypeSRV, de, "NOERROR 0 0 53 web.demo.fn.example.org."},
-		// us-azure has a port in the horizon, and mk-core none.
+		// us-azure has a port in the horizon, mk-core has none.
 		{"_https._tcp.web.", dns.TypeSRV, us, "NOERROR 0 0 8443 web.demo.fn.example.org."},
 		{"web.", dns.TypeHTTPS, us, `NOERROR 1 . alpn="h2" port="8443" ipv4hint="198.51.100.2"`},
 		{"web.", dns.TypeHTTPS, "10.1.2.0/24", `NOERROR 1 . alpn="h2" ipv4hint="192.0.2.1"`},
@@ -91,8 +91,8 @@ func TestEveryRecordSaysThePortOfItsCluster(t *testing.T) {
 	s.expectPorts("all.demo.fn.example.org.", map[string]string{"30443": "192.0.2.4", "8443": "198.51.100.2", "443": "192.0.2.1"})
 }
 
-// expectPorts expects an HTTPS record for each port, with the addresses that have it, and an
-// SRV record for each.
+// expectPorts expects an HTTPS record for each port, with the addresses that have it, and
+// an SRV record for each.
 func (s *server) expectPorts(name string, want map[string]string) {
 	s.t.Helper()
 	got := map[string]string{}
@@ -122,8 +122,8 @@ func (s *server) expectPorts(name string, want map[string]string) {
 	}
 }
 
-// TestAFeedSaysThePortOfEachCluster holds the same for who takes the routes.
-func TestAFeedSaysThePortOfEachCluster(t *testing.T) {
+// TestAFeedHasThePortOfEachCluster checks the same for a feed.
+func TestAFeedHasThePortOfEachCluster(t *testing.T) {
 	dir := federated(t)
 	f := fixture.Function{Name: "web", Clusters: []string{"de-wide", "mk-core"}, Annotations: fixture.Unprobed("nearcast.dev/policy", "spread", "nearcast.dev/alpn", "h2")}
 	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), fixture.Documents(append(gatewaysWithPorts(), withPorts{f, "{name: https, port: 443}"})...))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReadmeIsTrue starts every Corefile of the README, and holds that it names
+// TestReadmeIsTrue starts every Corefile of the README, and checks that it documents
 // every key of the block and every annotation.
 func TestReadmeIsTrue(t *testing.T) {
 	data, err := os.ReadFile("README.md")
@@ -34,7 +34,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	}
 	for key := range keys {
 		if !strings.Contains(readme, "\n    "+key+" ") || !strings.Contains(readme, "`"+key+"`") {
-			t.Errorf("the README does not have the key %s in its syntax and its text", key)
+			t.Errorf("the README does not document the key %s in its syntax and its text", key)
 		}
 	}
 	sections := []string{"## Name", "## Description", "## Syntax", "## Metrics", "## Ready", "## Examples", "## Bugs"}

@@ -12,8 +12,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestEveryRecordTypeComesFromTheChosenCluster asks for all types of a function
-// that declares them.
+// TestEveryRecordTypeComesFromTheChosenCluster queries all types of a function that
+// declares them.
 func TestEveryRecordTypeComesFromTheChosenCluster(t *testing.T) {
 	web := fixture.Function{Name: "web", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed(
 		"nearcast.dev/hostname", "web.fn.example.org,*.apps.fn.example.org",
@@ -51,7 +51,7 @@ func TestEveryRecordTypeComesFromTheChosenCluster(t *testing.T) {
 		{"81.100.51.198.in-addr.arpa.", dns.TypePTR, de, "NXDOMAIN SOA", ""},
 		{"100.51.198.in-addr.arpa.", dns.TypePTR, de, "NOERROR SOA", ""},
 		{"0.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.", dns.TypePTR, de, "NOERROR web.fn.example.org.", ""},
-		// A function that says nothing of ALPN is not turned into HTTPS.
+		// A function without ALPN is not upgraded to HTTPS.
 		{"hello.demo.fn.example.org.", dns.TypeHTTPS, de, "NOERROR SOA", ""},
 		{"hello.demo.fn.example.org.", dns.TypeTXT, de, "NOERROR SOA", ""},
 		{"_x._tcp.hello.demo.fn.example.org.", dns.TypeSRV, de, "NXDOMAIN SOA", ""},
@@ -72,7 +72,7 @@ func TestEveryRecordTypeComesFromTheChosenCluster(t *testing.T) {
 	}
 }
 
-// TestAVIPHasNoMorePointersThanAnAnswerHolds: any number of functions may have it.
+// TestAVIPHasNoMorePointersThanAnAnswerHolds covers a VIP of any number of functions.
 func TestAVIPHasNoMorePointersThanAnAnswerHolds(t *testing.T) {
 	var all []fixture.Function
 	for i := range 2 * maxPointers {
@@ -107,7 +107,8 @@ func TestTTLIsBoundedByTheNextChange(t *testing.T) {
 	}
 }
 
-// TestSpreadAnswersWithEveryCluster holds that no client's place matters to it.
+// TestSpreadAnswersWithEveryCluster checks that the location of the client does not
+// matter.
 func TestSpreadAnswersWithEveryCluster(t *testing.T) {
 	all := fixture.Function{Name: "all", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/policy", "spread"),
 		Health: map[string]string{"mk-core": "Unhealthy"}}

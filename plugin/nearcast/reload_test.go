@@ -16,9 +16,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestReloadsLoseNoQueryAndLeakNothing reloads a hundred times under load, every
-// second time with a configuration that cannot start: a fault in our block, in
-// somebody else's, or an address that is taken.
+// TestReloadsLoseNoQueryAndLeakNothing reloads a hundred times under load, every second
+// time with a configuration that cannot start: a fault in our block, a fault in another
+// block, or an address in use.
 func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	dir := federated(t, hello, fixture.Function{Name: "probed", Clusters: fixture.ThreeNames,
 		Annotations: map[string]string{"nearcast.dev/probe": "http://:1/", "nearcast.dev/address": "us-azure=127.0.9.9"}})
@@ -39,7 +39,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	broken := []string{
 		strings.ReplaceAll(good, "locations", "locatoins"),
 		good + "other.example:0 {\n bind LOOPBACK\n forward\n}\n",
-		// Starts our plugin, and fails when the sockets are opened.
+		// This starts our plugin, and fails when the sockets are opened.
 		good + "other.example:1 {\n bind 203.0.113.99\n whoami\n}\n",
 	}
 	for i := range broken {
@@ -68,11 +68,12 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	reload := func(i int) {
 		if i%2 == 1 {
 			if _, err := s.instance.Restart(s.input(broken[i/2%len(broken)])); err == nil {
-				t.Fatalf("reload %d started a broken configuration", i)
+				t.Fatalf("reload %d started an invalid configuration", i)
 			}
 			return
 		}
-		// Every second good one changes a shared setting: a successor, not the same site.
+		// Every second valid configuration changes a shared setting: it gets a successor
+		// instead of the same site.
 		corefile := strings.ReplaceAll(good, "PROBE", []string{"", "policy nearest", "policy failover"}[i/2%3])
 		next, err := s.instance.Restart(s.input(corefile))
 		if err != nil {
@@ -80,7 +81,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		}
 		s.instance = next
 	}
-	for i := range 8 { // until everything that starts once has started
+	for i := range 8 { // until everything that starts only once has started
 		reload(i)
 	}
 	goroutines := runtime.NumGoroutine()
@@ -95,9 +96,9 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		t.Errorf("a query was lost: %s", *text)
 	}
 	if got := asked.Load(); got < 100 {
-		t.Errorf("only %d queries were asked", got)
+		t.Errorf("only %d queries were sent", got)
 	}
-	// The servers that were replaced take a moment to end.
+	// The replaced servers take a moment to stop.
 	var now int
 	for range 100 {
 		if now = runtime.NumGoroutine(); now <= goroutines+5 {
@@ -108,8 +109,8 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	t.Errorf("%d goroutines before, %d after", goroutines, now)
 }
 
-// TestAFailedReloadLeavesTheRunningSiteAsItWas reloads with a shared setting
-// changed and an address that cannot be bound: the successor had started.
+// TestAFailedReloadLeavesTheRunningSiteAsItWas reloads with a changed shared setting and
+// an address that cannot be bound: the successor had started.
 func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.ReplaceAll(strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster"), "DIR", dir)
@@ -128,12 +129,12 @@ func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	before, after := storedInstance(t, s.instance), storedInstance(t, next)
 	s.instance = next
 	if len(before.sites) != 0 || len(after.sites) != 1 {
-		t.Errorf("the instance before has %d sites and the one after %d; the running one was not found again", len(before.sites), len(after.sites))
+		t.Errorf("the instance before has %d sites and the one after %d; the running one was not reused", len(before.sites), len(after.sites))
 	}
 	expectRunning(t, ofSites, 1)
 }
 
-// TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
+// TestAReloadThatWouldLoseTheStateFails checks that, while Karmada is unreachable, the
 // configuration that has its state stays in force.
 func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	dir := t.TempDir()
@@ -151,7 +152,7 @@ func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	karmada.CloseClientConnections()
 	karmada.Close()
 	_, err := s.instance.Restart(s.input(strings.ReplaceAll(corefile, "PROBE", "7s")))
-	if err == nil || !strings.Contains(err.Error(), "the running configuration has one and goes on") {
+	if err == nil || !strings.Contains(err.Error(), "the running configuration has a state and stays in use") {
 		t.Fatalf("%v, want the reload refused", err)
 	}
 	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 0)

@@ -21,7 +21,7 @@ func render(blocks []*Nearcast) site.Renderer {
 		name := canonical(&buf, query.Question[0].Name)
 		n := responsible(blocks, name)
 		if n == nil {
-			return nil, fmt.Errorf("%s is in no zone that is served here", query.Question[0].Name)
+			return nil, fmt.Errorf("%s is not in a zone that is served here", query.Question[0].Name)
 		}
 		w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
 		rcode, err := n.ServeDNS(context.Background(), w, query)
@@ -72,7 +72,7 @@ func Explain(corefile, name string, from netip.Addr) (*site.Explanation, error) 
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	last := fmt.Errorf("%s has no nearcast block; what policy zones decide is explained by a running server, with --admin", corefile)
+	last := fmt.Errorf("%s has no nearcast block; to explain what policy zones do, ask a running server with --admin", corefile)
 	for _, o := range sources {
 		view, err := site.Once(o.config)
 		if err != nil {

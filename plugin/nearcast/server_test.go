@@ -16,7 +16,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	// The plugins that stand next to nearcast in the tests' Corefiles.
+	// These plugins appear next to nearcast in the tests' Corefiles.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
@@ -36,14 +36,14 @@ import (
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // what the tests need of the log they look for elsewhere
+	clog.Discard() // the tests read what they need of the log elsewhere
 	if err := directives.Install(); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// input returns the Corefile as caddy reads it.
+// input returns the Corefile in the form that caddy reads.
 func input(corefile string) caddy.CaddyfileInput { return inputAt(fixture.AnotherLoopback(), corefile) }
 
 func inputAt(host, corefile string) caddy.CaddyfileInput {
@@ -64,7 +64,7 @@ type server struct {
 	udp, tcp string
 }
 
-// serve starts CoreDNS with a Corefile in which DIR is dir.
+// serve starts CoreDNS with a Corefile in which DIR stands for dir.
 func serve(t *testing.T, corefile, dir string) *server {
 	t.Helper()
 	instance, err := caddy.Start(input(strings.ReplaceAll(corefile, "DIR", dir)))
@@ -124,7 +124,7 @@ func (s *server) ask(name string, qtype uint16, subnet string) *dns.Msg {
 	return s.exchange(query(name, qtype, subnet))
 }
 
-// summary is a reply in a line: rcode, the answers' data, and SOA where the
+// summary formats a reply as one line: the rcode, the data of the answers, and SOA if the
 // authority section has one.
 func summary(m *dns.Msg) string {
 	parts := []string{dns.RcodeToString[m.Rcode]}
@@ -140,7 +140,7 @@ func summary(m *dns.Msg) string {
 	return strings.Join(parts, " ")
 }
 
-// expect asks until the summary is what is wanted, for as long as d.
+// expect queries until the summary is as wanted, for as long as d.
 func (s *server) expect(name string, qtype uint16, subnet, want string, d time.Duration) {
 	s.t.Helper()
 	var got string
@@ -154,8 +154,8 @@ func (s *server) expect(name string, qtype uint16, subnet, want string, d time.D
 	}
 }
 
-// federated writes the files of a server: manifests of Three with the functions,
-// and the locations.
+// federated writes the files of a server: manifests of Three with the functions, and the
+// locations.
 func federated(t *testing.T, functions ...fixture.Function) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -182,7 +182,7 @@ const atMkCore = `fn.example.org:0 {
 
 var hello = fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames}
 
-// explainOver asks an admin socket for the outcome of hello at the site.
+// explainOver requests over an admin socket the outcome of hello at the site.
 func explainOver(t *testing.T, socket string) string {
 	t.Helper()
 	var e site.Explanation

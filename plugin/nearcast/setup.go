@@ -46,7 +46,7 @@ func setup(c *caddy.Controller) error {
 			log.Warningf("%v", warning)
 		}
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {
-			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block has the plugin dnssec too, which would sign what is signed; remove one", s.at))
+			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block also has the plugin dnssec, which would sign the answers again; remove one of the two", s.at))
 		}
 		return nil
 	})

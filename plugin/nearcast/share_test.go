@@ -42,7 +42,7 @@ func TestBlocksOfOneSourceShareOneState(t *testing.T) {
 	}
 	for _, n := range i.sources[0].blocks {
 		if n.site != i.sites[0] {
-			t.Error("a block has a state of its own")
+			t.Error("a block has its own state")
 		}
 	}
 	reply := s.ask("hello.demo.fn.example.org.", dns.TypeA, "")
@@ -88,7 +88,7 @@ func TestConflictingBlocksDoNotStart(t *testing.T) {
 	}
 }
 
-// lineOf returns the number of the last line that holds the text's first line.
+// lineOf returns the number of the last line that contains the first line of the text.
 func lineOf(corefile, text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	text, _, _ = strings.Cut(text, " DIR")

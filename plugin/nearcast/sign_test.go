@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestSignaturesAreForThoseWhoAsk holds what a client's flags DO and CO change.
-func TestSignaturesAreForThoseWhoAsk(t *testing.T) {
+// TestSignaturesFollowTheFlagsOfTheQuery checks what a client's flags DO and CO change.
+func TestSignaturesFollowTheFlagsOfTheQuery(t *testing.T) {
 	dir := federated(t, hello)
 	key := fixture.Key(t, dir, "key")
 	s := serve(t, strings.Replace(atMkCore, "cluster", "sign DIR/key.private\n\t\tcluster", 1), dir)
@@ -98,7 +98,7 @@ func TestSignaturesAreCachedByContent(t *testing.T) {
 		if err := signed[1].(*dns.RRSIG).Verify(key.public, signed[:1]); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
-		signed[1].Header().Ttl = 0 // as a plugin in front may
+		signed[1].Header().Ttl = 0 // as a plugin in front may do
 		signatures[signed[1].(*dns.RRSIG).Signature] = true
 	}
 	for i, text := range []string{
@@ -112,6 +112,6 @@ func TestSignaturesAreCachedByContent(t *testing.T) {
 		}
 	}
 	if sign("a.fn.example.org. 30 IN A 192.0.2.1", now.Add(24*time.Hour)); len(signatures) != 5 {
-		t.Error("not signed anew the next day")
+		t.Error("not signed again the next day")
 	}
 }

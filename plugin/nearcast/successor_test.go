@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// canonicalOrder compares names as RFC 4034, section 6.1 does: label by label from the
+// canonicalOrder compares names as in RFC 4034, section 6.1: label by label from the
 // root, each as octets in lower case.
 func canonicalOrder(t testing.TB, x, y string) int {
 	t.Helper()
@@ -25,7 +25,7 @@ func labelsOf(t testing.TB, name string) (labels [][]byte) {
 	}
 	for ; wire[0] > 0; wire = wire[1+wire[0]:] {
 		label := slices.Clone(wire[1 : 1+wire[0]])
-		for i, b := range label { // not bytes.ToLower, which takes them for UTF-8
+		for i, b := range label { // not bytes.ToLower, which treats them as UTF-8
 			if 'A' <= b && b <= 'Z' {
 				label[i] = b + 'a' - 'A'
 			}
@@ -36,7 +36,7 @@ func labelsOf(t testing.TB, name string) (labels [][]byte) {
 	return labels
 }
 
-// filled has the octets on the wire, and begins with the label.
+// filled returns a name of this many octets on the wire that begins with the label.
 func filled(label string, octets int) string {
 	wire, _ := packed(label + "fn.example.org.")
 	for room := octets - len(wire); room > 0; {
@@ -73,7 +73,7 @@ func TestTheSuccessorIsTheNextNameThatFits(t *testing.T) {
 	if got := successor(".", "."); got != `\000.` {
 		t.Errorf("the root is followed by %s", got)
 	}
-	// Where there is nothing else left, the zone's own name ends the chain.
+	// If there is nothing else left, the zone's own name ends the chain.
 	short := strings.TrimSuffix(filled("", 255-64), "fn.example.org.") + "fn.example.org."
 	if got := successor(full+short, short); got != short {
 		t.Errorf("the last name is followed by %s", got)
@@ -83,7 +83,7 @@ func TestTheSuccessorIsTheNextNameThatFits(t *testing.T) {
 	}
 }
 
-// nextOf is the sibling that follows a name with room for a longer label.
+// nextOf returns the sibling that follows a name with room for a longer label.
 func nextOf(name string) string {
 	label, rest, _ := strings.Cut(name, ".")
 	if len(label) < maxLabel {
@@ -92,8 +92,8 @@ func nextOf(name string) string {
 	return label[:len(label)-1] + "g." + rest
 }
 
-// FuzzSuccessor holds that the successor of a name comes after it, can be sent, and leaves
-// no other name between.
+// FuzzSuccessor checks that the successor of a name comes after it, can be sent, and
+// leaves no other name in between.
 func FuzzSuccessor(f *testing.F) {
 	f.Add([]byte("\x01a"), []byte("\x01b"))
 	f.Add(append([]byte("\x3f"), bytes.Repeat([]byte{255}, 63)...), []byte("\x01\x00\x01@"))
@@ -115,7 +115,7 @@ func FuzzSuccessor(f *testing.F) {
 	})
 }
 
-// nameOf makes a name of the zone of any octets: labels that begin with their length.
+// nameOf makes a name of the zone from any octets: labels that begin with their length.
 func nameOf(raw []byte) string {
 	const room = maxWire - len("fn.example.org.") - 1
 	var wire []byte

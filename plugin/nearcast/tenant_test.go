@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// askFrom asks from a source address of its own, on loopback.
+// askFrom queries from its own source address on loopback.
 func (s *server) askFrom(source, name string, qtype uint16, subnet string) *dns.Msg {
 	s.t.Helper()
 	client := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(source)}}}
@@ -22,9 +22,9 @@ func (s *server) askFrom(source, name string, qtype uint16, subnet string) *dns.
 	return reply
 }
 
-// TestPrivateFunctionsAreAsIfAbsent compares, for every name and type, what a
-// stranger gets with what it gets where there are no private functions at all.
-func TestPrivateFunctionsAreAsIfAbsent(t *testing.T) {
+// TestPrivateFunctionsLookAbsentToOthers compares, for every name and type, what a
+// stranger gets with what it gets if there are no private functions at all.
+func TestPrivateFunctionsLookAbsentToOthers(t *testing.T) {
 	public := []fixture.Function{
 		{Name: "wild", Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.apps.fn.example.org"), Clusters: []string{"de-wide"}},
 		hello,
@@ -51,11 +51,11 @@ func TestPrivateFunctionsAreAsIfAbsent(t *testing.T) {
 	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeHTTPS, dns.TypeTXT, dns.TypeANY, dns.TypeSOA, dns.TypeNS, dns.TypePTR, dns.TypeAXFR}
 	for _, name := range names {
 		for _, qtype := range types {
-			// A stranger by its source; the subnet that it claims is a tenant's.
+			// Its source makes it a stranger; the subnet that it claims is a tenant's.
 			got, want := with.askFrom("127.0.0.1", name, qtype, "127.0.1.0/24"), without.askFrom("127.0.0.1", name, qtype, "127.0.1.0/24")
 			got.Id, want.Id = 0, 0
 			if got.String() != want.String() {
-				t.Errorf("a stranger sees of %s %s:\n%s\nwant what is without private functions:\n%s", name, dns.TypeToString[qtype], got, want)
+				t.Errorf("a stranger gets for %s %s:\n%s\nwant the answer without private functions:\n%s", name, dns.TypeToString[qtype], got, want)
 			}
 		}
 	}
@@ -80,12 +80,12 @@ func TestPrivateFunctionsAreAsIfAbsent(t *testing.T) {
 		{"127.0.3.2", "own.green.fn.example.org.", dns.TypeA, "NXDOMAIN SOA"},
 	} {
 		if got := summary(with.askFrom(c.source, c.name, c.qtype, "")); got != c.want {
-			t.Errorf("%s asks for %s %s: %q, want %q", c.source, c.name, dns.TypeToString[c.qtype], got, c.want)
+			t.Errorf("%s queries %s %s: %q, want %q", c.source, c.name, dns.TypeToString[c.qtype], got, c.want)
 		}
 	}
 }
 
-// TestAHostileTenantGainsNothing takes what is another's, or nobody's to take.
+// TestAHostileTenantGainsNothing claims what belongs to another tenant, or to none.
 func TestAHostileTenantGainsNothing(t *testing.T) {
 	honest := fixture.Function{Namespace: "blue", Name: "shop", Clusters: []string{"de-wide"}, Created: "2026-01-01T00:00:00Z",
 		Annotations: fixture.Unprobed("nearcast.dev/hostname", "shop.blue.fn.example.org", "nearcast.dev/vip", "198.51.100.53")}
@@ -115,7 +115,7 @@ func TestAHostileTenantGainsNothing(t *testing.T) {
 		"d.red.fn.example.org.":     "NXDOMAIN SOA",
 		"f.red.fn.example.org.":     "NOERROR 192.0.2.2", // without the VIP
 		"g.red.fn.example.org.":     "NXDOMAIN SOA",
-		"n.red.fn.example.org.":     "NOERROR 192.0.2.2", // within the 64 that are distinct
+		"n.red.fn.example.org.":     "NOERROR 192.0.2.2", // within the limit of 64 distinct ones
 		"fn.example.org.":           "NOERROR SOA",
 	} {
 		if got := summary(s.ask(name, dns.TypeA, "")); got != want {
@@ -124,8 +124,8 @@ func TestAHostileTenantGainsNothing(t *testing.T) {
 	}
 }
 
-// TestACLStandsInFront holds that acl judges the source before steering is asked.
-func TestACLStandsInFront(t *testing.T) {
+// TestACLRunsBeforeNearcast checks that acl sees the source before steering does.
+func TestACLRunsBeforeNearcast(t *testing.T) {
 	s := serve(t, strings.Replace(atMkCore, "nearcast {", "acl {\n block net 127.0.5.0/24\n }\n\tnearcast {", 1), federated(t, hello))
 	for source, want := range map[string]string{"127.0.0.1": "NOERROR 192.0.2.2", "127.0.5.1": "REFUSED not-authoritative"} {
 		if got := summary(s.askFrom(source, "hello.demo.fn.example.org.", dns.TypeA, "10.2.0.0/24")); got != want {

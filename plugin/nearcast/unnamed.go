@@ -12,14 +12,14 @@ func (s *stanza) unnamed(addrs []netip.Addr) (warnings []error) {
 	if len(s.servers) > 0 {
 		return nil
 	}
-	at := "without an address, as neither bind names one that others can reach nor this machine has one; " +
+	at := "without an address, because neither bind nor this machine has one that others can reach; " +
 		"add `ns NAME ADDR`, the same at all sites"
 	if len(addrs) > 0 {
 		var texts []string
 		for _, a := range addrs {
 			texts = append(texts, a.String())
 		}
-		at = "at " + strings.Join(texts, " ") + "; where clients or other sites reach it otherwise, add `ns NAME ADDR`, the same at all sites"
+		at = "at " + strings.Join(texts, " ") + "; if clients or other sites reach it at other addresses, add `ns NAME ADDR`, the same at all sites"
 	}
 	for _, zone := range s.zones {
 		warnings = append(warnings, fmt.Errorf("%s: %s has no ns line: its name server is %s %s", s.at, zone, defaultServers(zone, nil)[0].Name, at))
@@ -47,7 +47,7 @@ func (s *stanza) unaddressed(all []*Nearcast) (warnings []error) {
 			continue
 		}
 		if z := other.zoneOf(name); z.server(name) == nil {
-			warnings = append(warnings, fmt.Errorf("%s: ns: %s is in the zone %s of another block, which has no name server of the name, so that nobody can reach it: "+
+			warnings = append(warnings, fmt.Errorf("%s: ns: %s is in the zone %s of another block, which has no address for it, so nobody can reach it: "+
 				"add `ns %s ADDR` there", s.at, server.Name, z.Name, server.Name))
 		}
 	}

@@ -55,11 +55,11 @@ func readPublic(path string) (*dns.DNSKEY, error) {
 	key, ok := rr.(*dns.DNSKEY)
 	switch {
 	case !ok || key.Flags&dns.ZONE == 0:
-		return nil, fmt.Errorf("%s: is not a zone's DNSKEY", path)
+		return nil, fmt.Errorf("%s: not the DNSKEY of a zone", path)
 	case key.Flags&dns.REVOKE != 0:
-		return nil, fmt.Errorf("%s: is revoked and cannot validate the zone (RFC 5011, section 2.1); use another key", path)
+		return nil, fmt.Errorf("%s: revoked, so it cannot validate the zone (RFC 5011, section 2.1); use another key", path)
 	case key.Protocol != zoneProtocol:
-		return nil, fmt.Errorf("%s: has protocol %d, and must have %d (RFC 4034, section 2.1.2)", path, key.Protocol, zoneProtocol)
+		return nil, fmt.Errorf("%s: protocol is %d and must be %d (RFC 4034, section 2.1.2)", path, key.Protocol, zoneProtocol)
 	}
 	return key, nil
 }
@@ -79,7 +79,7 @@ func readPrivate(path string, public *dns.DNSKEY) (crypto.Signer, error) {
 	}
 	able, ok := secret.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%s: algorithm %s cannot sign here", path, dns.AlgorithmToString[public.Algorithm])
+		return nil, fmt.Errorf("%s: signing with algorithm %s is not supported", path, dns.AlgorithmToString[public.Algorithm])
 	}
 	return able, nil
 }

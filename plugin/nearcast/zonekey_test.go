@@ -31,8 +31,8 @@ func pair(t testing.TB, dir, base string, flags uint16, algorithm uint8, bits in
 	return key
 }
 
-// TestKeysThatCannotSignAreRefused has files that are none, and pairs whose signatures no
-// validator accepts.
+// TestKeysThatCannotSignAreRefused has files that are not keys, and pairs whose
+// signatures no validator accepts.
 func TestKeysThatCannotSignAreRefused(t *testing.T) {
 	dir := federated(t, hello)
 	write := func(name, text string) { fixture.Write(t, filepath.Join(dir, name), text+"\n") }
@@ -52,15 +52,15 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 	cases := []struct{ keys, plugin, want string }{
 		{"DIR/none", "", "no such file"},
 		{"DIR/broken", "", "sign: "},
-		{"DIR/txt", "", "txt.key: is not a zone's DNSKEY"},
-		{"DIR/empty", "", "empty.key: is not a zone's DNSKEY"},
-		{"DIR/host", "", "host.key: is not a zone's DNSKEY"},
+		{"DIR/txt", "", "txt.key: not the DNSKEY of a zone"},
+		{"DIR/empty", "", "empty.key: not the DNSKEY of a zone"},
+		{"DIR/host", "", "host.key: not the DNSKEY of a zone"},
 		{"DIR/nosecret", "", "no such file"},
-		{"DIR/protocol", "", "protocol.key: has protocol 2, and must have 3"},
-		{"DIR/revoked", "", "revoked.key: is revoked"},
+		{"DIR/protocol", "", "protocol.key: protocol is 2 and must be 3"},
+		{"DIR/revoked", "", "revoked.key: revoked"},
 		{"DIR/other", "", "is not a zone of this block (fn.example.org.)"},
-		{"DIR/key DIR/key.private", "", "key.private: is given twice"},
-		{"DIR/key", "dnssec {\n key file DIR/key\n }", "this block has the plugin dnssec too"},
+		{"DIR/key DIR/key.private", "", "key.private: given twice"},
+		{"DIR/key", "dnssec {\n key file DIR/key\n }", "this block also has the plugin dnssec"},
 	}
 	for algorithm, bits := range map[uint8]int{dns.RSASHA1: 1024, dns.RSASHA256: 1024, dns.ECDSAP256SHA256: 256, dns.ECDSAP384SHA384: 384, dns.ED25519: 256} {
 		name := dns.AlgorithmToString[algorithm]
@@ -87,16 +87,16 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 	}
 }
 
-// TestEveryAlgorithmOfAZoneSignsEverything has keys as they are while an algorithm is
-// rolled over, where not each has a key of either kind.
+// TestEveryAlgorithmOfAZoneSignsEverything has keys as during an algorithm rollover,
+// where not every algorithm has a key of either kind.
 func TestEveryAlgorithmOfAZoneSignsEverything(t *testing.T) {
 	const entry, rest = 257, 256
 	for name, c := range map[string]struct {
-		keys []int // flags, of which each has an algorithm of its own
+		keys []int // flags, each with its own algorithm
 		want string
 	}{
-		"one that does both":               {[]int{entry}, "1 of 1"},
-		"two that do both":                 {[]int{entry, entry}, "2 of 2"},
+		"one key that does both":           {[]int{entry}, "1 of 1"},
+		"two keys that do both":            {[]int{entry, entry}, "2 of 2"},
 		"none with SEP":                    {[]int{rest, rest}, "2 of 2"},
 		"a KSK and a ZSK":                  {[]int{entry, rest}, "2 of 2"},
 		"two KSKs, one of them with a ZSK": {[]int{entry, entry, rest}, "3 of 3"},
@@ -141,8 +141,8 @@ func TestEveryAlgorithmOfAZoneSignsEverything(t *testing.T) {
 	}
 }
 
-// TestKeysOfOneTagAreTwo: a tag is a checksum, and no name (RFC 4034, appendix B).
-func TestKeysOfOneTagAreTwo(t *testing.T) {
+// TestTwoKeysMayShareATag: a tag is a checksum, not a name (RFC 4034, appendix B).
+func TestTwoKeysMayShareATag(t *testing.T) {
 	byTag := map[uint16]signingKey{}
 	for {
 		public := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET}, Flags: 256, Protocol: 3, Algorithm: dns.ED25519}
@@ -152,7 +152,7 @@ func TestKeysOfOneTagAreTwo(t *testing.T) {
 		k := signingKey{public: public, tag: public.KeyTag()}
 		if before, known := byTag[k.tag]; known {
 			if got := newSigner("fn.example.org.", []signingKey{before, k}, 30).dnskeys(); len(got) != 2 {
-				t.Errorf("%d keys are published, of two with the tag %d", len(got), k.tag)
+				t.Errorf("%d of two keys with the tag %d are published", len(got), k.tag)
 			}
 			return
 		}
@@ -186,7 +186,7 @@ func TestTheRootZoneIsSigned(t *testing.T) {
 	}
 }
 
-// verify holds that each set of the records is signed with the key.
+// verify checks that each set of the records is signed with the key.
 func verify(t *testing.T, key *dns.DNSKEY, all []dns.RR) {
 	t.Helper()
 	for _, rr := range all {

@@ -102,9 +102,9 @@ const keepAgain = 5 * time.Second
 func (b *Book) kept(err error) {
 	switch failed, recovered := b.disk.Tried(err); {
 	case failed != nil:
-		b.log.Warningf("feed %s: its history is not kept, and after a restart its serial follows from the clock: %v", b.key.policy, failed)
+		b.log.Warningf("feed %s: cannot write the journal; after a restart the serial starts from the clock: %v", b.key.policy, failed)
 	case recovered:
-		b.log.Infof("feed %s: its history is kept again", b.key.policy)
+		b.log.Infof("feed %s: the journal is written again", b.key.policy)
 	}
 	if err != nil && b.again == nil {
 		b.again = time.AfterFunc(keepAgain, b.keep)
@@ -156,7 +156,7 @@ func (b *Book) open(head *head) {
 		b.file = newFile(b.key.dir, b.key.source, b.key.policy)
 		h, text, err := b.file.load()
 		if err != nil && h == nil {
-			b.log.Warningf("refused: %v; the feed %s begins anew", err, b.key.policy)
+			b.log.Warningf("refused: %v; the feed %s starts with a new history", err, b.key.policy)
 			b.floor = b.file.floor
 		}
 		if h != nil {

@@ -42,7 +42,7 @@ type decoder struct {
 	fault error
 }
 
-var errShort = errors.New("it ends early")
+var errShort = errors.New("unexpected end of data")
 
 func (d *decoder) take(n int) []byte {
 	if d.fault != nil || n < 0 || n > len(d.raw) {
@@ -69,7 +69,7 @@ func (d *decoder) text() string {
 func (d *decoder) node(owner string) *Node {
 	n := &Node{Owner: owner, body: d.text()}
 	if d.fault == nil && !wellFormed(n.body) {
-		d.fault = fmt.Errorf("the records of %.80q are none", owner)
+		d.fault = fmt.Errorf("invalid records of %.80q", owner)
 	}
 	return n
 }
@@ -80,7 +80,7 @@ func decodeContent(payload []byte, h *history) (head string, err error) {
 	d := &decoder{raw: payload[1:]}
 	serial := d.number()
 	if len(h.steps) > 0 && h.serial != serial {
-		return "", fmt.Errorf("the content is of serial %d, and the steps before it lead to %d", serial, h.serial)
+		return "", fmt.Errorf("the content has serial %d, but the changes before it lead to %d", serial, h.serial)
 	}
 	h.serial, head = serial, d.text()
 	for d.more() {
@@ -95,7 +95,7 @@ func decodeContent(payload []byte, h *history) (head string, err error) {
 // decodeStep adds a step to the history. It follows the last one or, if there is one, the content.
 func decodeStep(payload []byte, h *history, content bool) error {
 	if len(payload) == 0 || payload[0] != frameStep {
-		return errors.New("a frame of a kind that is not known")
+		return errors.New("unknown frame type")
 	}
 	d := &decoder{raw: payload[1:]}
 	s := step{from: d.number(), to: d.number()}
@@ -108,13 +108,13 @@ func decodeStep(payload []byte, h *history, content bool) error {
 			}
 		}
 		if d.fault == nil && c.same() {
-			d.fault = fmt.Errorf("nothing changes of %.80q", owner)
+			d.fault = fmt.Errorf("the change of %.80q changes nothing", owner)
 		}
 		s.changes = append(s.changes, c)
 		s.size += c.size()
 	}
 	if d.fault == nil && (len(h.steps) > 0 || content) && s.from != h.serial {
-		d.fault = fmt.Errorf("serial %d follows on %d", s.from, h.serial)
+		d.fault = fmt.Errorf("the change starts at serial %d, want %d", s.from, h.serial)
 	}
 	if d.fault != nil {
 		return d.fault

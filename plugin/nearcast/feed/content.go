@@ -139,7 +139,7 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endp
 		}
 		n, err := newNode(owner, rrs)
 		if err != nil {
-			r.log.Warningf("feed: %s is left out: %v", f, err)
+			r.log.Warningf("feed: skipping %s: %v", f, err)
 			return
 		}
 		all = append(all, n)

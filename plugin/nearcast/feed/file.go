@@ -139,7 +139,7 @@ func (f *file) load() (h *history, head string, err error) {
 func parseFile(raw []byte, title string) (h *history, head string, whole int, err error) {
 	if !bytes.HasPrefix(raw, []byte(title)) {
 		line, _, _ := bytes.Cut(raw, []byte{'\n'})
-		return nil, "", 0, fmt.Errorf("begins with %.80q and not with %q: it is no journal of this feed, or one of another version", line, strings.TrimSpace(title))
+		return nil, "", 0, fmt.Errorf("begins with %.80q instead of %q: it is not a journal of this feed, or was written by another version", line, strings.TrimSpace(title))
 	}
 	h = &history{}
 	content := false
@@ -148,7 +148,7 @@ func parseFile(raw []byte, title string) (h *history, head string, whole int, er
 	for rest := raw[whole:]; len(rest) > 0; rest = raw[whole:] {
 		payload, ok, damaged := nextFrame(rest)
 		if damaged {
-			return h, head, whole, fmt.Errorf("is damaged at octet %d: the checksum is another", whole)
+			return h, head, whole, fmt.Errorf("is damaged at octet %d: checksum mismatch", whole)
 		}
 		if !ok {
 			break // the process stopped during this write: no secondary has it
@@ -156,7 +156,7 @@ func parseFile(raw []byte, title string) (h *history, head string, whole int, er
 		isContent := len(payload) > 0 && payload[0] == frameContent
 		switch {
 		case isContent && content:
-			err = errors.New("has two contents")
+			err = errors.New("the content is given twice")
 		case isContent:
 			content = true
 			head, err = decodeContent(payload, h)
@@ -172,7 +172,7 @@ func parseFile(raw []byte, title string) (h *history, head string, whole int, er
 		whole += frameHeader + len(payload)
 	}
 	if !content {
-		return h, head, whole, errors.New("ends before its content")
+		return h, head, whole, errors.New("has no content")
 	}
 	h.nodes = apply(h.nodes, join(since))
 	h.size = sizeOf(h.nodes)

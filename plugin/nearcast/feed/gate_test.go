@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// crowd has n of the network come to the gate, each to hold it for so long, and
-// returns how many were let in by now.
+// crowd sends n clients of the network to the gate, each of which holds it for the
+// duration, and returns how many have been admitted so far.
 func crowd(g *gate, network string, n int, hold time.Duration) func() int32 {
 	var entered atomic.Int32
 	for range n {
@@ -25,7 +25,7 @@ func crowd(g *gate, network string, n int, hold time.Duration) func() int32 {
 	return entered.Load
 }
 
-func TestTransfersAreBoundedByNetworkAndInAll(t *testing.T) {
+func TestTransfersAreLimitedPerNetworkAndInTotal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		for _, c := range []struct {
@@ -40,23 +40,24 @@ func TestTransfersAreBoundedByNetworkAndInAll(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsHasItsTurnOrIsRefused(t *testing.T) {
+func TestAWaitingTransferIsServedInTurnOrRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
-		// Of 60 that take a second each, 50 may wait, and five go at a time.
+		// Of 60 clients that take a second each, 50 may wait, and five are served at a
+		// time.
 		got := crowd(g, "192.0.2.0/24", 60, time.Second)
 		time.Sleep(2 * patience)
 		if got() != mostWaiting/2 {
-			t.Errorf("%d had their turn, want %d", got(), mostWaiting/2)
+			t.Errorf("%d were served, want %d", got(), mostWaiting/2)
 		}
 		stalled := crowd(g, "192.0.2.0/24", 20, time.Minute)
 		time.Sleep(patience)
 		synctest.Wait()
 		if stalled() != mostOfNetwork || g.users != mostOfNetwork {
-			t.Errorf("%d run and %d are there after their patience, want %d", stalled(), g.users, mostOfNetwork)
+			t.Errorf("%d run and %d remain after the wait limit, want %d", stalled(), g.users, mostOfNetwork)
 		}
 		if other := crowd(g, "198.51.100.0/24", 1, 0); other() != 1 {
-			t.Error("another network is kept waiting")
+			t.Error("another network had to wait")
 		}
 		time.Sleep(time.Minute)
 		if synctest.Wait(); g.users != 0 || len(g.of) != 0 || len(g.slots) != 0 {

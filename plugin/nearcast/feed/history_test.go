@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// contentOf makes a sorted content of bytes: each is a name and what it has.
+// contentOf makes sorted content of bytes: each is a name and its data.
 func contentOf(data []byte) []*Node {
 	all := map[string]*Node{}
 	for _, b := range data {
@@ -45,7 +45,8 @@ func sameContent(a, b []*Node) bool {
 	return slices.EqualFunc(a, b, func(a, b *Node) bool { return *a == *b })
 }
 
-// chain is a Book that had the contents in turn; parts of data are parted by 255.
+// chain is a Book that had each of the contents in turn; parts of data are separated by
+// 255.
 func chain(data []byte) (states []*history) {
 	var now *history
 	for part := range bytes.SplitSeq(data, []byte{255}) {
@@ -60,8 +61,8 @@ func chain(data []byte) (states []*history) {
 	return states
 }
 
-// FuzzADifferenceLeadsFromOldToNew transfers to secondaries of every age, in both
-// forms, and writes the history down.
+// FuzzADifferenceLeadsFromOldToNew transfers to secondaries of every age, in both forms,
+// and writes the journal.
 func FuzzADifferenceLeadsFromOldToNew(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 255, 2, 3, 255, 1, 2, 3, 9, 17, 255, 18})
 	f.Add([]byte{255, 8, 9, 255, 255, 8})
@@ -103,8 +104,8 @@ func FuzzADifferenceLeadsFromOldToNew(f *testing.F) {
 	})
 }
 
-// FuzzJournal holds that no file makes the reader panic, and that what it accepts
-// it can write and read again.
+// FuzzJournal checks that no file makes the reader panic, and that it can write and read
+// again what it accepts.
 func FuzzJournal(f *testing.F) {
 	kept := newFile(f.TempDir(), "test", "a._rpz."+apexName)
 	for _, h := range chain([]byte{1, 2, 3, 255, 2, 3, 255, 1, 2, 3, 9, 17, 255, 18}) {
@@ -151,7 +152,7 @@ func TestSerialsFollowRFC1982AndTheClock(t *testing.T) {
 	}
 }
 
-// TestTheHistoryIsBounded changes one name for long, and then everything.
+// TestTheHistoryIsBounded changes one name many times, and then everything.
 func TestTheHistoryIsBounded(t *testing.T) {
 	h := chain([]byte{9, 17, 25})[0]
 	for i := range 3 * mostSteps {
@@ -164,7 +165,7 @@ func TestTheHistoryIsBounded(t *testing.T) {
 		t.Errorf("only %d steps are kept", len(h.steps))
 	}
 	if _, known := h.since(1); known {
-		t.Error("knows what it has forgotten")
+		t.Error("still knows a forgotten serial")
 	}
 	size := 0
 	for _, s := range h.steps {
@@ -175,9 +176,9 @@ func TestTheHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestAJournalIsWrittenAnewBeforeItGrows holds the bound on disk, and that the
-// history survives it.
-func TestAJournalIsWrittenAnewBeforeItGrows(t *testing.T) {
+// TestAJournalIsRewrittenBeforeItGrows checks the bound on disk, and that the history
+// survives it.
+func TestAJournalIsRewrittenBeforeItGrows(t *testing.T) {
 	kept := newFile(t.TempDir(), "test", "a._rpz."+apexName)
 	h := chain([]byte{9, 17, 25})[0]
 	for i := range 3000 {
@@ -197,8 +198,8 @@ func TestAJournalIsWrittenAnewBeforeItGrows(t *testing.T) {
 	}
 }
 
-// TestAFullDiskStopsNoChange has a journal that cannot be written until the folder is
-// there: that is said once, and then it is written without another change.
+// TestAFullDiskStopsNoChange has a journal that cannot be written until the directory
+// exists: this is logged once, and the journal is then written without another change.
 func TestAFullDiskStopsNoChange(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "gone")
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +210,7 @@ func TestAFullDiskStopsNoChange(t *testing.T) {
 		first, _ := b.replace(by, testHead(), contentOf([]byte{9}))
 		second, changed := b.replace(by, testHead(), contentOf([]byte{10}))
 		time.Sleep(time.Hour)
-		if !changed || !later(second.serial, first.serial) || strings.Count(log.String(), "its serial follows from the clock") != 1 {
+		if !changed || !later(second.serial, first.serial) || strings.Count(log.String(), "the serial starts from the clock") != 1 {
 			t.Errorf("changed %v, %q", changed, log)
 		}
 		if err := os.Mkdir(gone, 0o700); err != nil {
@@ -221,13 +222,13 @@ func TestAFullDiskStopsNoChange(t *testing.T) {
 		again := newFile(gone, "test", "a._rpz."+apexName)
 		read, _, err := again.load()
 		again.close()
-		if err != nil || read == nil || read.serial != second.serial || !strings.Contains(log.String(), "is kept again") {
+		if err != nil || read == nil || read.serial != second.serial || !strings.Contains(log.String(), "the journal is written again") {
 			t.Errorf("%+v, %v, %q", read, err, log)
 		}
 	})
 }
 
-// TestUDPGetsWhatFits asks for a difference over UDP that fits, and for ones that do not.
+// TestUDPGetsWhatFits requests a difference over UDP that fits, and some that do not.
 func TestUDPGetsWhatFits(t *testing.T) {
 	states := chain([]byte{9, 17, 25, 33, 41, 49, 255, 9, 18, 26, 34, 42, 49, 255, 9, 18, 26, 34, 42, 50})
 	b := &Book{}

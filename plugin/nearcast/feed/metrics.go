@@ -15,8 +15,8 @@ var (
 		Namespace: plugin.Namespace, Subsystem: "nearcast", Name: "feed_notifies_total",
 		Help: "NOTIFY messages of feeds, by zone and result.",
 	}, []string{"zone", "result"})
-	descSerial = prometheus.NewDesc(plugin.Namespace+"_nearcast_feed_serial", "Serial of a feed.", []string{"zone"}, nil)
-	descNames  = prometheus.NewDesc(plugin.Namespace+"_nearcast_feed_names", "Names in a feed.", []string{"zone"}, nil)
+	descSerial = prometheus.NewDesc(plugin.Namespace+"_nearcast_feed_serial", "SOA serial of the feed, by zone.", []string{"zone"}, nil)
+	descNames  = prometheus.NewDesc(plugin.Namespace+"_nearcast_feed_names", "Names in the feed, by zone.", []string{"zone"}, nil)
 )
 
 // collector reads the Books on each scrape.

@@ -81,7 +81,7 @@ func unpack(owner, record string) (dns.RR, error) {
 	}
 	rr, end, err := dns.UnpackRRWithHeader(h, raw, recordHeader)
 	if err == nil && end != len(raw) {
-		err = fmt.Errorf("%d octets beyond the record", len(raw)-end)
+		err = fmt.Errorf("%d octets after the record", len(raw)-end)
 	}
 	return rr, err
 }

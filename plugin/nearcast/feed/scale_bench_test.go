@@ -30,12 +30,12 @@ func large(tb testing.TB, functions int, dir string) (*Set, *world) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	tb.Fatal("no content in a minute")
+	tb.Fatal("no content within a minute")
 	return nil, nil
 }
 
-// BenchmarkAVerdict is what it costs three feeds of 100,000 functions that one
-// placement fails; rewriting and the disk included.
+// BenchmarkAVerdict measures what a failed placement costs three feeds of 100,000
+// functions, including the journal.
 func BenchmarkAVerdict(b *testing.B) {
 	s, w := large(b, 100000, b.TempDir())
 	s.stop()
@@ -51,7 +51,7 @@ func BenchmarkAVerdict(b *testing.B) {
 	}
 }
 
-// BenchmarkADeclaration is the same for one function's template.
+// BenchmarkADeclaration measures the same for a change of one function's template.
 func BenchmarkADeclaration(b *testing.B) {
 	s, w := large(b, 100000, b.TempDir())
 	s.stop()
@@ -66,7 +66,7 @@ func BenchmarkADeclaration(b *testing.B) {
 	}
 }
 
-// BenchmarkACluster is what it costs them that a cluster fails with all its placements.
+// BenchmarkACluster measures the same for a cluster that fails with all its placements.
 func BenchmarkACluster(b *testing.B) {
 	const functions = 100000
 	s, w := large(b, functions, b.TempDir())
@@ -85,8 +85,8 @@ func BenchmarkACluster(b *testing.B) {
 	}
 }
 
-// TestAChangeOfOneAmongManyIsSmall holds that one function's change in a feed of
-// 100,000 is hundreds of octets to a secondary, and to the disk.
+// TestAChangeOfOneAmongManyIsSmall checks that a change of one function in a feed of
+// 100,000 takes hundreds of octets to a secondary and on disk.
 func TestAChangeOfOneAmongManyIsSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 100,000 functions")

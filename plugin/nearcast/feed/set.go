@@ -183,7 +183,7 @@ func (s *Set) write(v *site.View) {
 			ready = append(ready, z)
 		} else {
 			z.entries, z.base = nil, nil
-			s.warn("feed %s: region %s is of no cluster and of no location: the zone has no content", z.head.policy, z.Scope)
+			s.warn("feed %s: no cluster and no location has the region %s, so the zone is empty", z.head.policy, z.Scope)
 		}
 	}
 	slices.SortFunc(ready, func(a, b *zone) int { return cmp.Compare(a.head.policy, b.head.policy) })
@@ -211,12 +211,12 @@ func (s *Set) open(v *site.View) {
 		for _, scope := range s.scopes(v) {
 			name, ok := scope.PolicyZone(apex.Zone)
 			if !ok {
-				s.warn("feed: %s cannot be part of a name below %s", scope, apex.Zone)
+				s.warn("feed: %s cannot be part of a domain name below %s", scope, apex.Zone)
 				continue
 			}
 			if z := now[name]; z != nil {
 				if z.Scope != scope {
-					s.warn("feed %s is of %s and of %s; the second has none", name, z.Scope, scope)
+					s.warn("%s is the zone name of the feeds of %s and of %s; the second has no feed", name, z.Scope, scope)
 				}
 				continue
 			}

@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// begin starts a Set of which the region is, in a bubble; secondaries answers what
-// is sent to them.
+// begin starts a Set over the world, in a bubble; secondaries answers the messages that
+// it sends.
 func begin(t *testing.T, w *world, dir string, secondaries func(*dns.Msg, string) (*dns.Msg, error), lines ...Line) (*Set, *memo) {
 	t.Helper()
 	config, log := configure(t, dir, lines...)
@@ -45,7 +45,7 @@ func TestChangesAreCoalescedAndEachServedOnce(t *testing.T) {
 			t.Fatalf("%q", got)
 		}
 		serial := first.serial
-		// In the time of five changes, and not in step with them.
+		// The interval of five changes, but not in step with them.
 		for i := range 34 {
 			w.down[address(1, 0)] = i%2 == 0
 			w.judge()
@@ -57,7 +57,7 @@ func TestChangesAreCoalescedAndEachServedOnce(t *testing.T) {
 			t.Errorf("%d changes of serial in a second", n)
 		}
 		if got := last.text(policy); got != ofA {
-			t.Errorf("%q in the end", got)
+			t.Errorf("finally %q", got)
 		}
 		if !later(last.serial, serial) {
 			t.Errorf("serial %d after %d", last.serial, serial)
@@ -88,9 +88,9 @@ func TestAChangeIsPublishedAtOnce(t *testing.T) {
 	})
 }
 
-// TestWhatWasKeptIsServedUntilTheProbesAreThrough holds that a restart shows no
-// secondary what a server knows that has probed nothing yet.
-func TestWhatWasKeptIsServedUntilTheProbesAreThrough(t *testing.T) {
+// TestTheJournalIsServedUntilTheFirstProbesAreDone checks that a restarted server shows
+// its secondaries no content that is not based on probes yet.
+func TestTheJournalIsServedUntilTheFirstProbesAreDone(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -105,7 +105,7 @@ func TestWhatWasKeptIsServedUntilTheProbesAreThrough(t *testing.T) {
 		clear(w.down)
 		w.judge()
 		w.settle(false)
-		s, _ = begin(t, w, dir, nil, to(All)) // whose regions nobody knows yet
+		s, _ = begin(t, w, dir, nil, to(All)) // whose regions are not known yet
 		time.Sleep(time.Second)
 		if now := s.history(t, "a"); now.serial != kept.serial || now.text(policy) != kept.text(policy) {
 			t.Errorf("serial %d, want %d:\n%s", now.serial, kept.serial, now.text(policy))
@@ -123,14 +123,14 @@ func TestWhatWasKeptIsServedUntilTheProbesAreThrough(t *testing.T) {
 		s.Close()
 		s, _ = begin(t, w, dir, nil, to("a"))
 		defer s.Close()
-		time.Sleep(8 * time.Second) // a target that never answers holds nothing up for ever
+		time.Sleep(8 * time.Second) // a target that never answers must not block forever
 		if now := s.history(t, "a"); now.text(policy) != ofA || len(now.steps) != 1 {
 			t.Errorf("%d steps to\n%s", len(now.steps), now.text(policy))
 		}
 	})
 }
 
-// secondary answers NOTIFYs, after it has lost some.
+// secondary acknowledges NOTIFYs after losing some.
 type secondary struct {
 	mu    sync.Mutex
 	lose  int
@@ -151,7 +151,7 @@ func (s *secondary) exchange(m *dns.Msg, _ string) (*dns.Msg, error) {
 	return new(dns.Msg).SetReply(m), nil
 }
 
-// messages returns what was sent, and when.
+// messages returns the messages that were sent, and when.
 func (s *secondary) messages() ([]*dns.Msg, []time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func TestNotifyIsRepeatedUntilItIsAcknowledged(t *testing.T) {
 		w.declare(1, nil, 0, 1)
 		away := &secondary{lose: -1}
 		config, _ := configure(t, "", notifying("a"))
-		config.Apexes[0].Signed = true // the policy zone alone
+		config.Apexes[0].Signed = true // only the policy zone
 		s := start(config, w, away.exchange)
 		defer s.Close()
 		w.publish()
@@ -190,7 +190,7 @@ func TestNotifyIsRepeatedUntilItIsAcknowledged(t *testing.T) {
 		if m.Opcode != dns.OpcodeNotify || m.Question[0].Name != "a._rpz."+apexName || soa == nil || m.IsTsig() == nil || m.IsTsig().Hdr.Name != "carrier." {
 			t.Errorf("not a signed NOTIFY:\n%s", m)
 		}
-		// Back: what changed in between is told once, with the serial of now.
+		// It is back: the changes in between are announced once, with the current serial.
 		away.mu.Lock()
 		away.lose, away.sent = 1, nil
 		away.mu.Unlock()
@@ -205,14 +205,14 @@ func TestNotifyIsRepeatedUntilItIsAcknowledged(t *testing.T) {
 		}
 		last := sent[1].Answer[0].(*dns.SOA)
 		if want := s.history(t, "a").serial; last.Serial != want {
-			t.Errorf("told of serial %d, and it is %d", last.Serial, want)
+			t.Errorf("notified of serial %d, want %d", last.Serial, want)
 		}
 	})
 }
 
-// TestARestartTellsOnlyOfWhatIsNew holds that equal content brings no NOTIFY, and
-// that one which a stop may have swallowed is sent.
-func TestARestartTellsOnlyOfWhatIsNew(t *testing.T) {
+// TestARestartNotifiesOnlyOfNewContent checks that equal content causes no NOTIFY, and
+// that one that a stop may have lost is sent.
+func TestARestartNotifiesOnlyOfNewContent(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -237,8 +237,8 @@ func TestARestartTellsOnlyOfWhatIsNew(t *testing.T) {
 	})
 }
 
-// TestTheNewestSetWrites holds that of two Sets of one feed, as during a reload, the
-// newer writes, and the older again once that is gone.
+// TestTheNewestSetWrites checks that of two Sets of one feed, as during a reload, the
+// newer one writes, and the older one again once the newer is gone.
 func TestTheNewestSetWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, other := newWorld(), newWorld()
@@ -255,18 +255,18 @@ func TestTheNewestSetWrites(t *testing.T) {
 		synctest.Wait()
 		moved := strings.Replace(ofA, "10.0.0.1", "12.0.0.1", 1)
 		if got := s.history(t, "a"); got.text(policy) != moved || !later(got.serial, first.serial) || len(got.steps) != 1 {
-			t.Errorf("the newer does not write: %d steps to\n%s", len(got.steps), got.text(policy))
+			t.Errorf("the newer Set does not write: %d steps to\n%s", len(got.steps), got.text(policy))
 		}
 		w.declare(2, nil, 0)
 		w.publish()
 		time.Sleep(time.Second)
 		if got := s.history(t, "a").text(policy); got != moved {
-			t.Errorf("both write:\n%s", got)
+			t.Errorf("both Sets write:\n%s", got)
 		}
 		newer.Close()
 		time.Sleep(time.Second)
 		if got := s.history(t, "a").text(policy); got != ofA+strings.Replace(strings.Replace(ofA, "0.1\n", "0.2\n", 1), "f1", "f2", 1) {
-			t.Errorf("the older does not write again:\n%s", got)
+			t.Errorf("the older Set does not write again:\n%s", got)
 		}
 	})
 	if n := inUse(); n != 0 {
@@ -274,7 +274,7 @@ func TestTheNewestSetWrites(t *testing.T) {
 	}
 }
 
-func TestAllIsEveryRegionThereIs(t *testing.T) {
+func TestAllMeansEveryRegion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.declare(1, nil, 0, 1, 2)
@@ -290,20 +290,20 @@ func TestAllIsEveryRegionThereIs(t *testing.T) {
 		if h := s.history(t, "nowhere"); h != nil {
 			t.Errorf("a region that does not exist has %q", h.text(policy))
 		}
-		if !strings.Contains(log.String(), "region nowhere is of no cluster") {
+		if !strings.Contains(log.String(), "no cluster and no location has the region nowhere") {
 			t.Errorf("%q", log)
 		}
 		w.store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "n"}}, Region: "nowhere"}))
 		w.publish()
 		time.Sleep(time.Second)
 		if h := s.history(t, "nowhere"); h == nil || h.text(policy) == "" {
-			t.Error("a region that came has no content")
+			t.Error("a new region has no content")
 		}
 	})
 }
 
-// TestNamesMoveBetweenFunctions gives one function's name to another, and a
-// service's to a function.
+// TestNamesMoveBetweenFunctions gives a function's name to another one, and a service's
+// name to a function.
 func TestNamesMoveBetweenFunctions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -341,7 +341,7 @@ func TestNamesMoveBetweenFunctions(t *testing.T) {
 			want, got := alone.history(t, "a").text(plain), s.history(t, "a")
 			alone.Close()
 			if got.text(plain) != want {
-				t.Errorf("change %d:\n%s\nwant, as from the beginning,\n%s", i, got.text(plain), want)
+				t.Errorf("change %d:\n%s\nwant, as from scratch,\n%s", i, got.text(plain), want)
 			}
 			z, _ := s.Plain(apexName, anybody)
 			w := &tcp{}
@@ -367,8 +367,8 @@ func sameSet(a, b map[string]bool) bool {
 	return true
 }
 
-// TestADamagedJournalIsRefusedByName damages every part of a file in turn; what is
-// served then is new, and whole.
+// TestADamagedJournalIsRefusedByName damages every part of a file in turn; the feed then
+// starts with new, complete content.
 func TestADamagedJournalIsRefusedByName(t *testing.T) {
 	dir := t.TempDir()
 	one := func() *world {
@@ -417,7 +417,7 @@ func TestADamagedJournalIsRefusedByName(t *testing.T) {
 				}
 				refused := strings.Contains(log.String(), "refused: feed journal "+path)
 				if !refused && !cut && later(h.serial, sinceEpoch(time.Now().Unix()-1800)) && len(h.steps) == 0 {
-					t.Errorf("octet %d: begun anew in silence", at)
+					t.Errorf("octet %d: started a new history without a message", at)
 				}
 			})
 		}

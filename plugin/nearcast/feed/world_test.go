@@ -23,8 +23,8 @@ import (
 
 const apexName = "fn.example.org."
 
-// world is a federation of clusters in the regions a, b and c, one each, which a
-// test changes and publishes.
+// world is a federation with one cluster in each of the regions a, b and c, which a test
+// changes and publishes.
 type world struct {
 	store   *staging.Store
 	builder build.Builder
@@ -35,7 +35,7 @@ type world struct {
 	mu   sync.Mutex
 	view *site.View
 	next chan struct{}
-	// unsettled is set while probes are not through.
+	// unsettled is set until the first probes are done.
 	unsettled bool
 }
 
@@ -53,12 +53,12 @@ func newWorld() *world {
 	return w
 }
 
-// address is where the function is in the region.
+// address returns the function's address in the region.
 func address(function, region int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(10 + region), byte(function >> 16), byte(function >> 8), byte(function)})
 }
 
-// declare puts the function into the clusters of the regions; edit may be nil.
+// declare places the function in the clusters of the regions; edit may be nil.
 func (w *world) declare(function int, edit func(*federation.Template), in ...int) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
 	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, TCPPort: 80, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
@@ -84,14 +84,14 @@ func (w *world) verdict(t federation.Target) health.Verdict {
 	return health.Verdict{State: health.Up}
 }
 
-// publish makes a View of what was declared.
+// publish makes a View of the declarations.
 func (w *world) publish() *site.View {
 	state := w.builder.Build(w.store, build.Options{Zones: []string{apexName}})
 	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steering.Default, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
 	return w.judge()
 }
 
-// judge makes a View of the same State.
+// judge makes another View of the same State.
 func (w *world) judge() *site.View {
 	w.stand = w.table.Stand(w.verdict, w.stand)
 	w.mu.Lock()
@@ -156,20 +156,20 @@ func testApex() Apex {
 	return Apex{Zone: apexName, SOA: testSOA, Servers: []string{"ns." + apexName}}
 }
 
-// configure is a Set's configuration with the lines, kept in dir.
+// configure returns a Set's configuration with the lines, kept in dir.
 func configure(t testing.TB, dir string, lines ...Line) (Config, *memo) {
 	log := &memo{}
 	return Config{Lines: lines, Apexes: []Apex{testApex()}, TTL: fixedTTL{}, Dir: dir, Source: t.Name(), Log: log}, log
 }
 
-// to lets everybody have the region.
+// to allows all clients to transfer the region.
 func to(region string) Line {
 	return Line{Scope: Scope{Region: region}, To: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
 }
 
 var anybody = Identity{Source: netip.MustParseAddr("192.0.2.9"), Key: "carrier.", Algorithm: dns.HmacSHA256}
 
-// history returns what the region's Book holds; nil if nothing.
+// history returns what the region's Book contains, or nil.
 func (s *Set) history(t testing.TB, region string) *history {
 	t.Helper()
 	z, ok := s.Policy(region+"._rpz."+apexName, anybody)
@@ -179,7 +179,7 @@ func (s *Set) history(t testing.TB, region string) *history {
 	return z.z.book.now.Load()
 }
 
-// text is the content of a history, a line for each record.
+// text formats the content of a history, one line per record.
 func (h *history) text(f form) string {
 	var b strings.Builder
 	for rr := range h.whole(f) {
@@ -190,7 +190,7 @@ func (h *history) text(f form) string {
 	return b.String()
 }
 
-// tcp takes the replies of a transfer.
+// tcp receives the replies of a transfer.
 type tcp struct {
 	test.ResponseWriter
 	messages []*dns.Msg
@@ -216,8 +216,8 @@ func (w *tcp) records() []dns.RR {
 	return all
 }
 
-// incrementally applies a transfer to a zone as a secondary does (RFC 1995). The
-// zone is the text of its records; it returns "AXFR" where all is replaced.
+// incrementally applies a transfer to a zone like a secondary (RFC 1995). The zone is the
+// text of its records; it returns "AXFR" if everything is replaced.
 func incrementally(t testing.TB, zone map[string]bool, rrs []dns.RR) (kind string) {
 	t.Helper()
 	last := rrs[0].(*dns.SOA).Serial
@@ -242,11 +242,11 @@ func incrementally(t testing.TB, zone map[string]bool, rrs []dns.RR) (kind strin
 		}
 		switch text := rr.String(); {
 		case deleting && !zone[text]:
-			t.Errorf("takes away %q, which is not there", text)
+			t.Errorf("removes %q, which does not exist", text)
 		case deleting:
 			delete(zone, text)
 		case zone[text]:
-			t.Errorf("adds %q, which is there", text)
+			t.Errorf("adds %q, which already exists", text)
 		default:
 			zone[text] = true
 		}
@@ -255,7 +255,7 @@ func incrementally(t testing.TB, zone map[string]bool, rrs []dns.RR) (kind strin
 	return ""
 }
 
-// set is the zone's records without its SOAs.
+// set returns the zone's records without its SOAs.
 func (h *history) set(f form) map[string]bool {
 	all := map[string]bool{}
 	for rr := range h.whole(f) {
@@ -274,7 +274,7 @@ func ask(name string, qtype uint16, serial uint32) *dns.Msg {
 	return m
 }
 
-// udp takes one reply.
+// udp receives one reply.
 type udp struct {
 	test.ResponseWriter
 	reply *dns.Msg
