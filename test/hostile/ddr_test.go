@@ -222,7 +222,7 @@ func TestACertificateIsRenewedUnderItsConnections(t *testing.T) {
 	ask()
 	fixture.Write(t, cert, "half of a certificate")
 	eventually(t, "it is rejected by name", func() error {
-		if log := server.log.String(); !strings.Contains(log, "certificate "+cert) || !strings.Contains(log, "stays in use") {
+		if log := server.log.String(); !strings.Contains(log, "certificate "+cert) || !strings.Contains(log, "keeping the previous certificate") {
 			return fmt.Errorf("got log %s", log)
 		}
 		return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // TestAFullDiskLosesNothing fills the disk of snapshot, drains and journal:
-// answers and the feed's serial go on, a drain is in force and said to be in memory alone,
+// answers and the feed's serial go on, a drain is in force and said to be only in memory,
 // and what could not be written is, once the disk allows. The controls are the same before
 // the disk is full, and a restart after it.
 func TestAFullDiskLosesNothing(t *testing.T) {
@@ -59,13 +59,13 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 		}
 		return nil
 	})
-	if said := drain(t, socket, "us-*"); !strings.Contains(said, "drained at this site (cluster us-*)") || !strings.Contains(said, "in memory alone") {
+	if said := drain(t, socket, "us-*"); !strings.Contains(said, "drained at this site (cluster us-*)") || !strings.Contains(said, "only in memory") {
 		t.Errorf("drain on a full disk: got %s", said)
 	}
-	if said := output(t, "status", "--admin", socket); !strings.Contains(said, "in memory alone") {
+	if said := output(t, "status", "--admin", socket); !strings.Contains(said, "only in memory") {
 		t.Errorf("status on a full disk: got %s", said)
 	}
-	for _, what := range []string{"drains: ", "its history is not kept"} {
+	for _, what := range []string{"drains: ", "cannot write the journal"} {
 		if n := strings.Count(server.log.String(), what); n != 1 {
 			t.Errorf("%q is in the log %d times, want 1", what, n)
 		}
@@ -77,7 +77,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the pending state is written", func() error {
-		if said := output(t, "status", "--admin", socket); strings.Contains(said, "in memory alone") || !strings.Contains(server.log.String(), "is kept again") {
+		if said := output(t, "status", "--admin", socket); strings.Contains(said, "only in memory") || !strings.Contains(server.log.String(), "the journal is written again") {
 			return errors.New(said)
 		}
 		return nil

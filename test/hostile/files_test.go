@@ -101,7 +101,7 @@ var left = map[string]struct {
 	"a secret in a value":                  {secretIn("a: *" + secret + "\n"), "is not YAML"},
 	"a secret as JSON":                     {secretIn("{\"" + secret + "\": " + secret + ", ]"), "is not JSON"},
 	"a secret as a key":                    {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec: {\"" + secret + "\": 1, \"" + secret + "\": 2}\n"), "is given twice"},
-	"a secret as a type":                   {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, creationTimestamp: \"" + secret + "\"}\n"), "a time is expected"},
+	"a secret as a type":                   {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, creationTimestamp: \"" + secret + "\"}\n"), "is not a time"},
 }
 
 func aliases() string {

@@ -212,13 +212,13 @@ func TestAProbeRequestsNothingOfOthers(t *testing.T) {
 			t.Errorf("explain %s:\n%s", name, text)
 		}
 	}
-	if text := explainedBy(t, w, "own.evil.fn.example.org"); !strings.Contains(text, `header X-Own has no "zz"`) {
+	if text := explainedBy(t, w, "own.evil.fn.example.org"); !strings.Contains(text, `header X-Own does not contain "zz"`) {
 		t.Errorf("the tenant's own failure has no reason:\n%s", text)
 	}
 	if text := explainedBy(t, w, "wanted.evil.fn.example.org"); !strings.Contains(text, "probe passes") {
 		t.Errorf("the response of the tenant's own function is missing:\n%s", text)
 	}
-	if n := p.log.Count("is none of the function's hostnames"); n != 6 {
+	if n := p.log.Count("is not one of the function's hostnames"); n != 6 {
 		t.Errorf("%d of six hosts are rejected by name:\n%s", n, p.log)
 	}
 	if strings.Contains(p.log.String(), bankSecret) {

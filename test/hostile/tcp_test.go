@@ -163,7 +163,7 @@ func TestOneClientCannotHoldAllConnections(t *testing.T) {
 			if n := p.log.Count("too many open files"); n > 0 {
 				t.Errorf("the process ran out of files %d times", n)
 			}
-			if n := p.log.Count("exceeds a bound of tcp"); n < 1 || n > 65 {
+			if n := p.log.Count("exceeds a limit of tcp"); n < 1 || n > 65 {
 				t.Errorf("the attack was logged %d times", n)
 			}
 		})
