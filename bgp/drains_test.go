@@ -71,7 +71,7 @@ func TestADrainHoldsWhateverHappensToTheDisk(t *testing.T) {
 }
 
 // TestADamagedDrainFileDoesNotPreventAStart has a file that was cut off, one of nothing but
-// zeros, a folder that cannot be made and one in the place of the file: what is good holds, and
+// zeros, a directory that cannot be created and one in the place of the file: valid drains hold, and
 // the next drain is written.
 func TestADamagedDrainFileDoesNotPreventAStart(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -157,7 +157,7 @@ func TestAChangeOfExportsResetsNoSession(t *testing.T) {
 	}
 }
 
-// genAttributes draws what somebody may write, in the order of states where worse than another one.
+// genAttributes draws attributes that a file may have; those worse than another state keep the order of states.
 func genAttributes(t *rapid.T, label string, prepend int) string {
 	var keys []string
 	if rapid.Bool().Draw(t, label+" prepend?") {

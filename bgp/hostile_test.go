@@ -368,7 +368,7 @@ func (d *drawing) step(namespace string) step {
 	return s
 }
 
-// operator does what is nobody's, to the file's VIP and to the node.
+// operator performs the operator's actions on the file's VIP and the node.
 func (d *drawing) operator() step {
 	if d.n("what", 2) == 0 {
 		return step{drained: new([]string{"", "a taint"}[d.n("drained", 1)])}

@@ -74,7 +74,7 @@ func TestAnAddressThatIsGivenUpDoesNotCountAsMissing(t *testing.T) {
 }
 
 // TestAServiceWaitsForItsDataPath: while kube-proxy has no rules of it, an address is
-// nobody's, and packets to it go back to the router.
+// not local, and packets to it go back to the router.
 func TestAServiceWaitsForItsDataPath(t *testing.T) {
 	w := newWorld(t, nil)
 	backing := func(b vip.Backing) {

@@ -52,7 +52,7 @@ func init() { _ = flag.Set("rapid.shrinktime", "0s") }
 type storm struct {
 	*rapid.T
 	bubble *testing.T
-	sites []*station
+	sites  []*station
 	// hasty makes events follow each other before a site has settled.
 	hasty bool
 	// calm is set while everything had settled before the last event.
@@ -226,7 +226,7 @@ func (w *storm) setAnswer(at netip.AddrPort, kind answerKind) {
 	w.answers[at] = kind
 }
 
-// errHung is of a disk that was mended after its speaker had ended.
+// errHung is the error of a disk that was repaired after its speaker had stopped.
 var errHung = errors.New("an input/output error")
 
 // writeFile stands for the disks of the sites.

@@ -131,7 +131,7 @@ func (n *station) returned(a netip.Addr) bool {
 	})
 }
 
-// heeds reports whether the hint moves the VIP that it is for, which somebody wants.
+// heeds reports whether the hint drains its VIP, which is requested.
 func (n *station) heeds(h hint.Hint) bool {
 	if e, is := n.force.entries[h.VIP]; is {
 		return e.hints

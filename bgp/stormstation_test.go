@@ -39,12 +39,12 @@ type station struct {
 	ended   chan end
 	toldAt  time.Time // when it was told to end; zero if it was not
 	reloads map[bool]int
-	// troubled is set where something does not do what it is told while the speaker ends.
+	// troubled is set if something fails while the speaker stops.
 	troubled bool
 	// clings is how many routes could not be withdrawn then, at the most.
 	clings int
 
-	// What was told: the file that is in force and the one on disk, the cluster's word, drains
+	// The inputs: the file in effect and the one on disk, the cluster's objects, drains
 	// and hints.
 	force, sheet sheet
 	config       *Config // of force

@@ -149,7 +149,7 @@ func (n *station) rewrites() {
 	n.force, n.config = next, config
 }
 
-// moves has somebody do something to the machine's addresses.
+// moves changes the machine's addresses from outside.
 func (n *station) moves() {
 	a := []netip.Addr{bound4, bound6, given}[n.n("address", 2)]
 	m := n.machine

@@ -214,7 +214,7 @@ func (n *station) verifyAggregate(p netip.Prefix, g vip.AggregateStatus, st Stat
 	}
 }
 
-// verifyDrains checks that the drains are those that were told, and that they are said to be on
+// verifyDrains checks that the drains are those that were requested, and that they are reported as saved on
 // disk where they are.
 func (n *station) verifyDrains(st Status) {
 	now := time.Now()

@@ -86,7 +86,7 @@ func (p *rawPeer) perform(s *script) error {
 }
 
 // meet brings the next connection to the stage that is needed. The speaker may
-// begin a connection anew that has just been made, when it learns of the loss of
+// replace a connection that has just been made, when it learns of the loss of
 // the one before.
 func (p *rawPeer) meet(s *script) error {
 	deadline := time.Now().Add(waitTime)

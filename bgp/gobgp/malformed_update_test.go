@@ -361,7 +361,7 @@ func severalFaults() []provocation {
 }
 
 // twoOctetPaths come from a peer without four-octet AS numbers, whose AS_PATH is
-// mended with its AS4_PATH (RFC 6793). AS4_PATH before AS_PATH ended earlier
+// repaired with its AS4_PATH (RFC 6793). AS4_PATH before AS_PATH crashed earlier
 // versions of GoBGP (CVE-2026-41643).
 func twoOctetPaths() []provocation {
 	paths := map[string]string{

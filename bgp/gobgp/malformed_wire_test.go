@@ -25,7 +25,7 @@ func octets(text string) []byte {
 
 func uint16Of(n int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(n)) }
 
-// header is the first 19 bytes of a message, with whatever length it is told.
+// header returns the first 19 bytes of a message, with any length.
 func header(kind byte, length int) []byte {
 	return join(bytes.Repeat([]byte{0xff}, 16), uint16Of(length), []byte{kind})
 }

@@ -217,8 +217,8 @@ func leaseOfNode(node string, renewed time.Time) *coordinationv1.Lease {
 	return l
 }
 
-// TestAHolderSeesWhatOthersDoToItsLease has somebody delete the Lease, which is made again, and
-// somebody give it to another node, which ends leading by the next renewal.
+// TestAHolderSeesWhatOthersDoToItsLease deletes the Lease, which is created again, and
+// gives it to another node, which ends leading by the next renewal.
 func TestAHolderSeesWhatOthersDoToItsLease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		server := &leaseServer{}

@@ -17,7 +17,7 @@ import (
 // perFile is how many functions a manifest file has.
 const perFile = 1000
 
-// writeFederation writes the manifests and the locations into a folder.
+// writeFederation writes the manifests and the locations into a directory.
 func (s size) writeFederation(dir string) error {
 	manifests := filepath.Join(dir, "manifests")
 	if err := os.MkdirAll(manifests, 0o755); err != nil {

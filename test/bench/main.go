@@ -83,7 +83,7 @@ func run(ctx context.Context, p plan, dir string) (err error) {
 	return results.missed()
 }
 
-// write writes the report and its plots into a folder.
+// write writes the report and its plots into a directory.
 func (r Results) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -14,14 +14,14 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// configs has a folder per kind of server, each file a template over a place.
+// configs has a directory per kind of server; each file is a template over a place.
 //
 //go:embed configs
 var configs embed.FS
 
 // place is where a target runs. Its exported part is what templates see.
 type place struct {
-	// Dir is the target's own folder.
+	// Dir is the target's own directory.
 	Dir     string
 	Address string
 	Port    int
@@ -74,7 +74,7 @@ func (p place) MetricsPort() int { return p.Port + 1000 }
 // Zone is the file of the names as a zone, all at the cluster.
 func (p place) Zone(cluster int) (string, error) { return p.world.zone(p.target.size, cluster) }
 
-// Federation is the folder with manifests and locations.csv.
+// Federation is the directory with manifests and locations.csv.
 func (p place) Federation() (string, error) { return p.world.federation(p.target.size) }
 
 // Database is the file of the locations in MaxMind's format.

@@ -41,7 +41,7 @@ func (t Table) plots() []drawing {
 	return pictures
 }
 
-// drawAll writes every picture into a folder.
+// drawAll writes every picture into a directory.
 func (r Results) drawAll(dir string) error {
 	for _, t := range r.Tables {
 		for _, d := range t.plots() {

@@ -14,7 +14,7 @@ type program struct {
 	// name is that of the file; debian the package that has it, none for our own,
 	// which `make build` leaves in bin.
 	name, debian string
-	// args has DIR where the folder of the configuration is to be.
+	// args has DIR in the place of the configuration's directory.
 	args []string
 	// version are the arguments with which it prints its version.
 	version []string
@@ -40,7 +40,7 @@ func (p program) get() error {
 	return err
 }
 
-// command returns the program with arguments, in which DIR stands for a folder.
+// command returns the program with arguments, in which DIR stands for a directory.
 func (p program) command(dir string, args []string) (*exec.Cmd, error) {
 	filled := make([]string, len(args))
 	for i, arg := range args {

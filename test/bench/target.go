@@ -10,11 +10,11 @@ import (
 )
 
 // target is a server under measurement. To add one is to add an entry to a group
-// of targets.go, and a folder to configs where none fits.
+// of targets.go, and a directory to configs if none fits.
 type target struct {
 	name    string
 	program program
-	// config is the folder of configs that is written for it.
+	// config is the directory of configs that is written for it.
 	config string
 	size   size
 	// rules is how many policy rules it has.

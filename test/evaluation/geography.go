@@ -27,7 +27,7 @@ var Countries = []Country{
 	{"us", "USA", netip.MustParseAddr("127.0.22.1"), "us-azure", []string{"us-azure"}},
 }
 
-// locations is what the lab's resolvers are told of the clients.
+// locations is the table of clients' locations for the lab's resolvers.
 const locations = "127.0.20.0/24,mk,mk-skopje\n127.0.21.0/24,de,de-fra\n127.0.22.0/24,us,us-east\n"
 
 // roundTrips are between the countries. The paper prints its figure 4 as a picture

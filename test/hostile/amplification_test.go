@@ -331,7 +331,7 @@ func gdnsd(t *testing.T) string {
 	return peer(t, program.Command("-c", dir, "start"), net.JoinHostPort(host, fmt.Sprint(port)))
 }
 
-// peer starts somebody else's server, and waits until it answers at the address.
+// peer starts another project's server, and waits until it answers at the address.
 func peer(t *testing.T, cmd *exec.Cmd, addr string) string {
 	t.Helper()
 	out := &fixture.Output{}

@@ -49,7 +49,7 @@ const steering = `
         fallthrough
     }`
 
-// policy is a block's part that obeys a zone of somebody who wants clients too.
+// policy is the part of a block that applies a zone of an attacker who wants clients too.
 const policy = `
     rpz {
         zone local.rpz.example {

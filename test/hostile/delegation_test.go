@@ -32,7 +32,7 @@ func newHierarchy(t *testing.T, silent func(string, uint16) bool) *hierarchy {
 	t.Helper()
 	h := &hierarchy{silent: silent, names: map[string]int{}}
 	host := fixture.AnotherLoopback()
-	// Between the choice of a port and its use somebody may take it for a query.
+	// Between the choice of a port and its use, another program may use it for a query.
 	for try := 1; ; try++ {
 		h.addr = net.JoinHostPort(host, fmt.Sprint(fixture.FreePort(t, host)))
 		err := h.serve(t)
@@ -110,7 +110,7 @@ func (h *hierarchy) nameServers(name string) int {
 	return h.names[name]
 }
 
-// settle waits until nobody has asked for a while, and returns how often somebody did.
+// settle waits until there has been no query for a while, and returns the number of queries.
 func (h *hierarchy) settle() int64 {
 	for {
 		n := h.asked.Load()

@@ -121,7 +121,7 @@ func numbered(format string, n int) string {
 	return b.String()
 }
 
-// secretIn is a link out of the folder, to a file with the text.
+// secretIn is a link out of the directory, to a file with the text.
 func secretIn(content string) leave {
 	return func(t *testing.T, path string) {
 		file := filepath.Join(t.TempDir(), "credentials")

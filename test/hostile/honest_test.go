@@ -176,7 +176,7 @@ func (a assault) on(t *testing.T, g *ground, area int, s besieged, addr string) 
 }
 
 // judge holds that a server with limits answers a flood little and honest clients as Knot
-// does, and that one without answers the flood. What found a full socket was nobody's
+// does, and that one without limits answers the flood. Datagrams that found a full socket were nobody's
 // decision.
 func (a assault) judge(r, theirs *seen) (err error) {
 	const fewPerCent = 0.05

@@ -20,7 +20,7 @@ import (
 )
 
 // executedText has what a terminal executes, what a log reader takes for a new line, and
-// what turns the words after it around; the word "member" shows that it was told.
+// what reverses the words after it; the word "member" shows that the text was printed.
 const executedText = "member\x1b]0;owned\a\x1b[31m\nfake line\r\u009b2J\u202e\u200b"
 
 // rawDocument is a document as a member, or who may write files, has it.

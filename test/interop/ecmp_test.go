@@ -158,7 +158,7 @@ func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 }
 
 // calmTime is longer than it takes after a session is established until BFD ends
-// it again: FRR then makes its BFD session anew, and the speaker takes that for a
+// it again: FRR then recreates its BFD session, and the speaker treats that as a
 // failure, once.
 const calmTime = 6 * time.Second
 

@@ -140,7 +140,7 @@ func TestPodsAreAdmittedByTheirNamespaces(t *testing.T) {
 				continue
 			}
 			tried++
-			// The namespace with its labels, where the folder has it.
+			// The namespace with its labels, if the directory has it.
 			for _, other := range build(t, folder) {
 				if other.GetKind() == "Namespace" {
 					w.takes(t, member, other)

@@ -18,7 +18,7 @@ import (
 // gvk is a kind of a version of an API, as objects name it.
 type gvk struct{ apiVersion, kind string }
 
-// library is a folder of schemas, in files that kubeconform finds by location, and
+// library is a directory of schemas, in files that kubeconform finds by location, and
 // where each is from.
 type library struct {
 	dir  string
@@ -199,7 +199,7 @@ func (m module) String() string { return m.Path + " " + m.Version }
 // known are the modules that were asked for before.
 var known = map[string]module{}
 
-// moduleOf downloads a module in the version that the go.mod in the folder pins.
+// moduleOf downloads a module in the version that the go.mod in the directory pins.
 func moduleOf(folder, path string) (m module, err error) {
 	if m, there := known[path]; there {
 		return m, nil
