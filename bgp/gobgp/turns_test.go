@@ -1,7 +1,6 @@
 package gobgp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,27 +23,8 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/turns"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
-
-// text is a log that may be read while it is written.
-type text struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (t *text) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.b.Write(p)
-}
-
-func (t *text) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.b.String()
-}
-
-func (t *text) log() *slog.Logger { return slog.New(slog.NewTextHandler(t, nil)) }
 
 // ends records why the sessions of a router ended, as GoBGP reports it.
 type ends struct {
@@ -124,8 +104,8 @@ func TestThreeRoutersGetNewSettingsInTurn(t *testing.T) {
 		t.Skip("SKIPPED: -short: three turns take half a minute")
 	}
 	routers, seen, peers := someRouters(t, 3, "127.0.0.141")
-	log := &text{}
-	speaker := startWith(t, peers, log.log())
+	log := &fixture.Output{}
+	speaker := startWith(t, peers, slog.New(slog.NewTextHandler(log, nil)))
 	const up = "198.51.100.53/32 path="
 	for _, r := range routers {
 		holds(t, r, up+"64511")

@@ -207,7 +207,7 @@ func (a *fakeAPI) writes() []string {
 type follower struct {
 	*Cluster
 	t      testing.TB
-	log    *logged
+	log    *fixture.Output
 	denied map[string]bool
 
 	mu       sync.Mutex
@@ -215,26 +215,8 @@ type follower struct {
 	end      func()
 }
 
-// logged collects a log.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
-
 func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
-	f := &follower{t: t, log: &logged{}, denied: map[string]bool{}}
+	f := &follower{t: t, log: &fixture.Output{}, denied: map[string]bool{}}
 	for _, addr := range denied {
 		f.denied[addr] = true
 	}
@@ -410,7 +392,7 @@ func TestATaintOrALabelDrains(t *testing.T) {
 		}
 		a.has(balanced("a")) // not logged again
 		soon()
-		if n := f.log.count("no node of this name"); n != 2 {
+		if n := f.log.Count("no node of this name"); n != 2 {
 			t.Errorf("logged %d times that there is no node, want 2: it was missing twice", n)
 		}
 	})
@@ -433,7 +415,7 @@ func TestNothingIsDeclaredBeforeEverythingIsListed(t *testing.T) {
 		if f.calls() != 0 {
 			t.Fatalf("declared %+v too early", f.last())
 		}
-		if n := f.log.count("EndpointSlices"); n != 1 {
+		if n := f.log.Count("EndpointSlices"); n != 1 {
 			t.Errorf("logged %d times that EndpointSlices are forbidden", n)
 		}
 		forbidden.Store(false)
@@ -498,7 +480,7 @@ func TestTheLastDeclarationIsKeptWhileTheAPIIsUnavailable(t *testing.T) {
 		if f.calls() != before {
 			t.Fatalf("declared %+v while the API is unavailable", f.last())
 		}
-		if n := f.log.count("following"); n > 6 { // a watch and a list of each kind
+		if n := f.log.Count("following"); n > 6 { // a watch and a list of each kind
 			t.Errorf("logged %d times that the API is unavailable", n)
 		}
 		a.away.Store(false)

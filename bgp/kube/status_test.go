@@ -207,7 +207,7 @@ func TestALeaseThatCannotBeAcquiredIsLoggedOnce(t *testing.T) {
 				defer f.end()
 				time.Sleep(10 * time.Minute)
 				f.says("it declares", "a:")
-				if n := f.log.count("cannot acquire the Lease"); n != 1 || len(a.writes()) != 0 {
+				if n := f.log.Count("cannot acquire the Lease"); n != 1 || len(a.writes()) != 0 {
 					t.Errorf("logged %d times, and wrote %q", n, a.writes())
 				}
 			})
@@ -227,14 +227,14 @@ func TestAFailedWriteIsRetried(t *testing.T) {
 			a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 ready", "192.0.2.2 "+[]string{"ready", "!ready"}[i%2]))
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n := f.log.count("is forbidden"); n < 5 || n > 9 {
+		if n := f.log.Count("is forbidden"); n < 5 || n > 9 {
 			t.Errorf("tried %d times in a minute", n)
 		}
 		a.mu.Lock()
 		a.refuse = apierrors.NewConflict(serviceKind.GroupResource(), "a", errors.New("it has changed"))
 		a.mu.Unlock()
 		time.Sleep(time.Minute)
-		if n := f.log.count("it has changed"); n != 0 {
+		if n := f.log.Count("it has changed"); n != 0 {
 			t.Errorf("logged a conflict %d times", n)
 		}
 		a.mu.Lock()
@@ -288,8 +288,8 @@ func TestAStartRemovesNoAddress(t *testing.T) {
 		if got := a.writes(); len(got) != 0 {
 			t.Errorf("wrote %q", got)
 		}
-		if f.log.count("WARN") != 0 {
-			t.Errorf("%s", strings.TrimSpace(f.log.text.String()))
+		if f.log.Count("WARN") != 0 {
+			t.Errorf("%s", strings.TrimSpace(f.log.String()))
 		}
 	})
 }
