@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
@@ -26,29 +28,35 @@ import (
 const clientOf = "NEARCAST_DNR_CLIENT"
 
 // network has two namespaces, a server's and a client's, with a wire between them.
-type network struct{ server, client string }
+type network struct{ server, client *netns.Namespace }
 
 func newNetwork(t *testing.T) network {
 	t.Helper()
-	n := network{fmt.Sprintf("dnrs%d", os.Getpid()), fmt.Sprintf("dnrc%d", os.Getpid())}
-	for _, name := range []string{n.server, n.client} {
-		if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: no network namespaces: %v: %s", err, out)
-		}
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", name).Run() })
+	n := network{newNamespace(t, "dnrs"), newNamespace(t, "dnrc")}
+	if err := errors.Join(
+		n.server.IP("link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", n.client.Name),
+		n.server.IP("addr", "add", "10.99.0.1/24", "dev", "wire0"),
+		n.server.IP("addr", "add", "2001:db8:99::1/64", "dev", "wire0", "nodad"),
+		n.client.IP("addr", "add", "10.99.0.200/24", "dev", "wire1"),
+		n.server.IP("link", "set", "wire0", "up"), n.client.IP("link", "set", "wire1", "up"),
+	); err != nil {
+		t.Fatal(err)
 	}
-	for _, line := range []string{
-		"link add wire0 netns " + n.server + " type veth peer name wire1 netns " + n.client,
-		"-n " + n.server + " addr add 10.99.0.1/24 dev wire0",
-		"-n " + n.server + " addr add 2001:db8:99::1/64 dev wire0 nodad",
-		"-n " + n.client + " addr add 10.99.0.200/24 dev wire1",
-		"-n " + n.server + " link set wire0 up",
-		"-n " + n.client + " link set wire1 up",
-	} {
-		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %v: %s", line, err, out)
-		}
+	return n
+}
+
+// newNamespace returns a namespace that ends with the test, or skips the test.
+func newNamespace(t *testing.T, name string) *netns.Namespace {
+	t.Helper()
+	n, err := netns.New(fmt.Sprint(name, os.Getpid()))
+	if err != nil {
+		t.Skipf("SKIPPED: no network namespaces: %v", err)
 	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return n
 }
 
@@ -56,7 +64,8 @@ func newNetwork(t *testing.T) network {
 func (n network) serve(t *testing.T, p peers.Program, args ...string) {
 	t.Helper()
 	inner := p.Command(args...)
-	cmd := exec.Command("ip", append([]string{"netns", "exec", n.server}, inner.Args...)...)
+	command := n.server.Command(inner.Args...)
+	cmd := exec.Command(command[0], command[1:]...)
 	log := &fixture.Output{}
 	cmd.Env = slices.Concat(inner.Env, []string{"KEA_LOCKFILE_DIR=none", "KEA_PIDFILE_DIR=" + t.TempDir()})
 	cmd.Stdout, cmd.Stderr = log, log
@@ -81,7 +90,8 @@ func (n network) receives(t *testing.T, family string) string {
 		t.Fatal(err)
 	}
 	for start := time.Now(); ; {
-		cmd := exec.Command("ip", "netns", "exec", n.client, self)
+		command := n.client.Command(self)
+		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Env = append(os.Environ(), clientOf+"="+family)
 		out, err := cmd.CombinedOutput()
 		if err == nil {
