@@ -29,13 +29,13 @@ func (s *speaker) handler() http.Handler {
 		drain, err := parseDrain(r)
 		s.reply(w, r, err, func() error {
 			return s.drain(func(now time.Time) error { return s.drains.set(drain, now) }, drain.VIP)
-		}, s.drains.save)
+		}, s.drains.file.Save)
 	})
 	mux.HandleFunc("DELETE /drains", func(w http.ResponseWriter, r *http.Request) {
 		drain, err := parseDrain(r)
 		s.reply(w, r, err, func() error {
 			return s.drain(func(now time.Time) error { return s.drains.remove(drain.VIP, now) }, netip.Addr{})
-		}, s.drains.save)
+		}, s.drains.file.Save)
 	})
 	mux.HandleFunc("DELETE /flaps", func(w http.ResponseWriter, r *http.Request) {
 		addr, err := parseVIP(r)

@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -67,7 +68,7 @@ func TestAHangingDiskDoesNotPreventAnExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mended := make(chan struct{})
 		before := replaceFile
-		replaceFile = func(string, []byte) error { <-mended; return errOdd }
+		replaceFile = func(string, func(io.Writer) error) error { <-mended; return errOdd }
 		defer func() { replaceFile = before }()
 		config := plainConfig()
 		config.State = filepath.Join(t.TempDir(), "state")
@@ -79,7 +80,7 @@ func TestAHangingDiskDoesNotPreventAnExit(t *testing.T) {
 		synctest.Wait()
 		var err error
 		s.do(t.Context(), func() { err = s.drains.set(vip.Drain{Reason: "kernel"}, time.Now()) })
-		if s.drains.save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "could not be written within 2s") {
+		if s.drains.file.Save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "has not been written yet") {
 			t.Errorf("control: got %v, %q", err, s.Status().DrainsUnsaved)
 		}
 		told := time.Now()

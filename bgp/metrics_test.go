@@ -35,7 +35,7 @@ func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
 		"only links, none of which exists":  {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
 	} {
 		s := newSpeaker(Options{Config: &Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})
-		s.drains = &drains{}
+		s.drains, _ = openDrains("")
 		s.view.published.Store(&Status{})
 		families, err := s.metrics.registry.Gather()
 		if err != nil {
@@ -64,7 +64,7 @@ func (broken) Collect(ch chan<- prometheus.Metric) {
 // TestAnInvalidSeriesAffectsNoOther: liveness probes ask for metrics.
 func TestAnInvalidSeriesAffectsNoOther(t *testing.T) {
 	s := newSpeaker(Options{Config: &Config{}, Announcer: &fakeAnnouncer{t: t}, Log: discard})
-	s.drains = &drains{}
+	s.drains, _ = openDrains("")
 	s.view.published.Store(&Status{})
 	s.metrics.registry.MustRegister(broken{})
 	reply := httptest.NewRecorder()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -230,10 +231,10 @@ func (w *storm) setAnswer(at netip.AddrPort, kind answerKind) {
 var errHung = errors.New("an input/output error")
 
 // writeFile stands for the disks of the sites.
-func (w *storm) writeFile(path string, data []byte) error {
+func (w *storm) writeFile(path string, write func(io.Writer) error) error {
 	for _, n := range w.sites {
 		if n.owns(path) {
-			return n.write(path, data)
+			return n.write(path, write)
 		}
 	}
 	return syscall.ENOENT

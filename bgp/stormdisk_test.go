@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -8,9 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/nearcast/nearcast/bgp/vip"
+	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
 // disk is what the drains of a site are written to.
@@ -38,7 +38,7 @@ const (
 var allDisks = []diskState{takesAll, full, readOnly, slowly, hangs}
 
 // write writes as the disk lets it.
-func (n *station) write(path string, data []byte) error {
+func (n *station) write(path string, write func(io.Writer) error) error {
 	n.machine.mu.Lock()
 	is, mended := n.disk.is, n.disk.mended
 	n.machine.mu.Unlock()
@@ -53,7 +53,7 @@ func (n *station) write(path string, data []byte) error {
 		<-mended
 		return errHung
 	}
-	return renameio.WriteFile(path, data, 0o600)
+	return folder.Replace(path, write)
 }
 
 // setDisk has the disk be another one.

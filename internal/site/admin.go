@@ -58,9 +58,9 @@ func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 	case r.Method == http.MethodPut:
-		err = s.drains.set(drain)
+		err = s.drains.set(r.Context(), drain)
 	case r.Method == http.MethodDelete:
-		err = s.drains.remove(drain)
+		err = s.drains.remove(r.Context(), drain)
 	case r.Method != http.MethodGet:
 		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("method %s is not allowed; use GET, PUT or DELETE", r.Method))
 		return

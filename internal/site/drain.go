@@ -2,14 +2,12 @@ package site
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/base/listfile"
 	"github.com/nearcast/nearcast/internal/source/snapshot"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
@@ -17,36 +15,21 @@ import (
 // drains holds what this site alone drains. They outlive a restart if there is a
 // directory for snapshots.
 type drains struct {
-	path    string // "" to hold them only in memory
 	changed chan struct{}
 	log     Logger
-	// unsaved has a value if the drains in force differ from those in the file.
-	unsaved chan struct{}
-	disk    folder.Disk
-	// replace is folder.Replace.
-	replace func(path string, write func(io.Writer) error) error
+	file    *listfile.File[steer.Drain]
 
-	// writing is held while the file is written, however long the disk takes; mu is not,
-	// because the publisher needs it.
-	writing sync.Mutex
-	mu      sync.Mutex
-	all     []steer.Drain
+	// mu is not held while the file is written, because the publisher needs it.
+	mu  sync.Mutex
+	all []steer.Drain // never modified
 }
-
-// maxDrains bounds the file, in octets.
-const maxDrains = 16 << 20
 
 // openDrains reads the drains of an earlier run; without a path there are none. If a part of
 // the file cannot be read, it returns an error, and the rest is in force.
 func openDrains(path string, log Logger) (*drains, error) {
-	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), replace: folder.Replace}
-	if path == "" {
-		return d, nil
-	}
+	d := &drains{log: log, changed: make(chan struct{}, 1), file: listfile.New(path, steer.Drain.Check)}
 	var err error
-	if d.all, err = folder.ReadList(d.path, maxDrains, steer.Drain.Check); err != nil {
-		_, _ = d.disk.Tried(err) // the good part is written again, or a second restart would find nothing
-		d.unsaved <- struct{}{}
+	if d.all, err = d.file.Load(); err != nil {
 		return d, fmt.Errorf("drains %w", err)
 	}
 	return d, nil
@@ -91,21 +74,24 @@ func (s *Site) drained() []Drained {
 }
 
 // set adds the drain, and replaces one with the same kind and pattern.
-func (d *drains) set(drain steer.Drain) error {
+func (d *drains) set(ctx context.Context, drain steer.Drain) error {
 	if err := drain.Check(); err != nil {
 		return err
 	}
 	if drain.Ended(time.Now()) {
 		return fmt.Errorf("until: %s is in the past", drain.Until.Format(time.RFC3339))
 	}
-	return d.change(drain, true)
+	return d.change(ctx, drain, true)
 }
 
 // remove ends the drain with the kind and pattern.
-func (d *drains) remove(drain steer.Drain) error { return d.change(drain, false) }
+func (d *drains) remove(ctx context.Context, drain steer.Drain) error {
+	return d.change(ctx, drain, false)
+}
 
-// change puts the change into force, and then writes the file.
-func (d *drains) change(drain steer.Drain, add bool) error {
+// change puts the change into force, and then writes the file. A disk error does not refuse
+// a drain: it is in force all the same, and is written as soon as the disk allows.
+func (d *drains) change(ctx context.Context, drain steer.Drain, add bool) error {
 	if err := d.enforce(drain, add); err != nil {
 		return err
 	}
@@ -113,7 +99,7 @@ func (d *drains) change(drain steer.Drain, add bool) error {
 	case d.changed <- struct{}{}:
 	default:
 	}
-	d.save()
+	d.file.Save(ctx)
 	return nil
 }
 
@@ -129,44 +115,8 @@ func (d *drains) enforce(drain steer.Drain, add bool) error {
 		all = append(all, drain)
 	}
 	d.all = all
+	d.file.Set(all)
 	return nil
-}
-
-// latest returns the drains to be written. The slice is never modified.
-func (d *drains) latest() []steer.Drain {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.all
-}
-
-// save writes the drains in force. A disk error does not refuse a drain: it is in force
-// all the same, and is written as soon as the disk allows. The last writer writes the
-// latest drains.
-func (d *drains) save() {
-	if d.path == "" {
-		return
-	}
-	d.writing.Lock()
-	defer d.writing.Unlock()
-	raw, err := json.MarshalIndent(d.latest(), "", "  ")
-	if err == nil {
-		err = d.replace(d.path, func(w io.Writer) error {
-			_, err := w.Write(append(raw, '\n'))
-			return err
-		})
-	}
-	switch failed, recovered := d.disk.Tried(err); {
-	case failed != nil:
-		d.log.Warningf("drains: %s: %v", inMemory, failed)
-	case recovered:
-		d.log.Infof("drains: writing %s succeeds again", d.path)
-	}
-	if err != nil {
-		select {
-		case d.unsaved <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // inMemory is the message if the drains in force cannot be written to disk.
@@ -175,33 +125,21 @@ const inMemory = "the drains of this site are only in memory, and a restart woul
 // unkept says why the drains in force would not outlive a restart; "" if they would, or if
 // they are not written to disk at all.
 func (d *drains) unkept() string {
-	if err := d.disk.Failing(); err != nil {
-		return fmt.Sprintf("%s, until the file can be written: %v", inMemory, err)
+	if err := d.file.Unsaved(); err != nil {
+		return fmt.Sprintf("%s: %v", inMemory, err)
 	}
 	return ""
 }
 
-// keep retries failed writes until ctx ends, and once more then.
+// keep writes the drains when they change, until ctx ends.
 func (d *drains) keep(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			d.retry()
+	d.file.Run(ctx, func(err error) {
+		if err != nil {
+			d.log.Warningf("drains: %s: %v", inMemory, err)
 			return
-		case <-d.unsaved:
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(retry):
-		}
-		d.retry()
-	}
-}
-
-func (d *drains) retry() {
-	if d.disk.Failing() != nil {
-		d.save()
-	}
+		d.log.Infof("drains: writing them succeeds again")
+	})
 }
 
 // drainsOf returns the drains of a Site: its predecessor's if both use the same

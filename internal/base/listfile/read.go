@@ -1,4 +1,4 @@
-package folder
+package listfile
 
 import (
 	"bytes"
@@ -12,14 +12,17 @@ import (
 	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
+// most bounds the file, in octets.
+const most = 16 << 20
+
 // damaged is appended to the name of a file that is set aside.
 const damaged = ".damaged"
 
-// ReadList reads a JSON array of at most this many octets; a missing file is an empty array.
-// It returns the elements that check accepts even if others, or the file's end, are damaged.
-// It then renames the file to PATH.damaged, replacing an earlier one, so that somebody can
-// inspect it, and the error says what is wrong.
-func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) {
+// read returns the file's elements; a missing file is an empty array. It returns the elements that
+// check accepts even if others, or the file's end, are damaged. It then renames the file to
+// PATH.damaged, replacing an earlier one, so that somebody can inspect it, and the error says what
+// is wrong.
+func read[T any](path string, check func(T) error) ([]T, error) {
 	raw, err := regular.Read(path, most)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -33,7 +36,7 @@ func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) 
 	}
 	what := fmt.Sprintf("the file is moved to %s%s, and its %d valid entries are in force", path, damaged, len(all))
 	if failed := os.Rename(path, path+damaged); failed != nil {
-		what = fmt.Sprintf("the file cannot be moved (%v) and is replaced at the next change; its %d valid entries are in force", reason(failed), len(all))
+		what = fmt.Sprintf("the file cannot be moved (%v) and is replaced at the next change; its %d valid entries are in force", systemError(failed), len(all))
 	}
 	return all, fmt.Errorf("%s: %w; %s", path, err, what)
 }
@@ -72,4 +75,12 @@ func decodeList[T any](raw []byte, check func(T) error) (all []T, err error) {
 		return all, errors.Join(err, errors.New("has data after the array"))
 	}
 	return all, err
+}
+
+// systemError returns the error of a rename without the two paths.
+func systemError(err error) error {
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	return err
 }

@@ -1,4 +1,4 @@
-package folder
+package listfile
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func TestWhatIsGoodOfADamagedListIsKept(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ReadList(path, 1<<10, odd)
+		got, err := read(path, odd)
 		if !slices.Equal(got, c.want) || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), path+": "+c.says) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
@@ -46,7 +46,7 @@ func TestWhatIsGoodOfADamagedListIsKept(t *testing.T) {
 		if (missing == nil) != (c.says != "") || missing == nil && string(aside) != text {
 			t.Errorf("%q: set aside is %q, %v", text, aside, missing)
 		}
-		if again, err := ReadList(path, 1<<10, odd); c.says != "" && (again != nil || err != nil) {
+		if again, err := read(path, odd); c.says != "" && (again != nil || err != nil) {
 			t.Errorf("%q: then %v, %v", text, again, err)
 		}
 	}
@@ -55,13 +55,13 @@ func TestWhatIsGoodOfADamagedListIsKept(t *testing.T) {
 // TestAListThatIsNoRegularFileIsNamed: neither a folder nor a pipe holds up the start.
 func TestAListThatIsNoRegularFileIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "list.json")
-	if got, err := ReadList(path, 1<<10, odd); got != nil || err != nil {
+	if got, err := read(path, odd); got != nil || err != nil {
 		t.Errorf("missing: %v, %v", got, err)
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadList(path, 1<<10, odd); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := read(path, odd); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a folder: %v", err)
 	}
 }
