@@ -182,6 +182,7 @@ func (i *instance) serveSwitch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rebuildAll(zone)
+	disabled.save(r.Context())
 	admin.Reply(w, Switched{Disabled: disabled.list(), Unkept: disabled.unkept()}, http.StatusBadRequest, err)
 }
 

@@ -1,6 +1,7 @@
 package rpz
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -122,7 +123,8 @@ func (i *instance) start(h *RPZ) error {
 		}
 	}
 	disabled.enter(i, h.settings.state)
-	runs := len(caddy.Instances()) > 1 // another configuration: this is a reload, and the old one still answers
+	disabled.save(context.Background()) // a new directory gets what is disabled now
+	runs := len(caddy.Instances()) > 1  // another configuration: this is a reload, and the old one still answers
 	for _, z := range h.zones {
 		if err := i.clash(z.origin); err != nil {
 			return err

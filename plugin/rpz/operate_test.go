@@ -125,7 +125,7 @@ func TestAStateKeptInMemoryOnlySaysSo(t *testing.T) {
 	if err := os.Mkdir(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(dir, "old"), filepath.Join(state, recordName)); err != nil {
+	if err := os.Rename(filepath.Join(dir, "old"), filepath.Join(state, disabledName)); err != nil {
 		t.Fatal(err)
 	}
 	corefile := strings.NewReplacer("BODY", settings+"\nstate "+state+"\nzone rpz1 {\nfile "+dir+"/rpz1\n}\n", "DIR", dir).Replace(block)
@@ -133,7 +133,7 @@ func TestAStateKeptInMemoryOnlySaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.expect("a.test.", trueA)
-	kept, err := os.ReadFile(filepath.Join(state, recordName))
+	kept, err := os.ReadFile(filepath.Join(state, disabledName))
 	if err != nil || !strings.Contains(string(kept), `"rpz1."`) || strings.Contains(string(kept), "rpz2") {
 		t.Errorf("got %s, %v", kept, err)
 	}

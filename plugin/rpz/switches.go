@@ -2,14 +2,13 @@ package rpz
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // Disabled is a policy zone disabled by command: no block consults it.
@@ -37,72 +36,62 @@ type switches struct {
 	mu    sync.Mutex
 	off   map[string]Disabled // by zone
 	users map[*instance]bool
-	// records are the files in which they are saved, by path.
-	records map[string]*record
+	// files are those in which they are saved, by path.
+	files map[string]*disabledFile
 }
 
 var disabled = newSwitches()
 
 func newSwitches() *switches {
-	return &switches{off: map[string]Disabled{}, users: map[*instance]bool{}, records: map[string]*record{}}
+	return &switches{off: map[string]Disabled{}, users: map[*instance]bool{}, files: map[string]*disabledFile{}}
 }
 
 // enter makes a configuration use the switches, and saves them in its state directory; "" is none. The first
 // configuration of a process loads what was saved. At a reload, the state in memory counts.
 func (s *switches) enter(i *instance, state string) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.users, i)
 	first := len(s.users) == 0
 	s.users[i] = true
 	if state == "" {
-		s.mu.Unlock()
 		return
 	}
-	path := filepath.Join(state, recordName)
-	r := s.records[path]
-	fresh := r == nil
-	if fresh {
-		r = newRecord(path, s.list)
-		s.records[path] = r
+	path := filepath.Join(state, disabledName)
+	if s.files[path] == nil {
+		s.files[path] = s.open(path, first)
 	}
-	r.users[i] = true
-	if fresh && first {
-		s.takeOver(r)
-	}
-	_, there := regular.Identify(path)
-	differs := fresh && !first && (there || len(s.off) > 0)
-	s.mu.Unlock()
-	if differs {
-		r.save()
-	}
+	s.files[path].users[i] = true
 }
 
-// takeOver loads the state of an earlier process. A file that cannot be read disables nothing, and is logged by
-// name.
-func (s *switches) takeOver(r *record) {
-	all, err := r.read()
-	if err != nil {
-		log.Errorf("refused: %v; it disables no policy zone", err)
+// open opens the file, and loads or replaces what is in it.
+func (s *switches) open(path string, load bool) *disabledFile {
+	f := newDisabledFile(path)
+	if load {
+		for _, d := range f.load() {
+			s.off[d.Zone] = d
+		}
+	} else {
+		f.Set(s.sorted())
 	}
-	for _, d := range all {
-		s.off[d.Zone] = d
-	}
+	f.start()
+	return f
 }
 
 // leave undoes enter. The last configuration leaves nothing in memory.
 func (s *switches) leave(i *instance) {
 	s.mu.Lock()
 	delete(s.users, i)
-	var ended []*record
-	for path, r := range s.records {
-		if delete(r.users, i); len(r.users) == 0 {
-			delete(s.records, path)
-			ended = append(ended, r)
+	var ended []*disabledFile
+	for path, f := range s.files {
+		if delete(f.users, i); len(f.users) == 0 {
+			delete(s.files, path)
+			ended = append(ended, f)
 		}
 	}
 	s.mu.Unlock()
-	for _, r := range ended {
-		r.close()
+	for _, f := range ended {
+		f.close()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,6 +112,11 @@ func (s *switches) get(zone string) (Disabled, bool) {
 func (s *switches) list() []Disabled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.sorted()
+}
+
+// sorted is list, for those who hold the lock.
+func (s *switches) sorted() []Disabled {
 	all := slices.SortedFunc(maps.Values(s.off), func(a, b Disabled) int { return cmp.Compare(a.Zone, b.Zone) })
 	return append([]Disabled{}, all...) // none is an empty list in JSON
 }
@@ -130,34 +124,41 @@ func (s *switches) list() []Disabled {
 // set disables the zone. If it is already disabled, it keeps its time and gets the new reason.
 func (s *switches) set(d Disabled) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if before, off := s.off[d.Zone]; off {
 		d.Since = before.Since
 	}
 	s.off[d.Zone] = d
-	s.mu.Unlock()
-	s.save()
+	s.changed()
 }
 
 // reset enables the zone; false if it already was.
 func (s *switches) reset(zone string) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	_, off := s.off[zone]
 	delete(s.off, zone)
-	s.mu.Unlock()
-	s.save()
+	s.changed()
 	return off
 }
 
-func (s *switches) all() []*record {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.records))
+// changed declares what should be in the files.
+func (s *switches) changed() {
+	for _, f := range s.files {
+		f.Set(s.sorted())
+	}
 }
 
-// save writes the current state.
-func (s *switches) save() {
-	for _, r := range s.all() {
-		r.save()
+func (s *switches) all() []*disabledFile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.files))
+}
+
+// save returns when the files are written, or when a disk does not respond. Call it once the switch has taken effect.
+func (s *switches) save(ctx context.Context) {
+	for _, f := range s.all() {
+		f.Save(ctx)
 	}
 }
 
@@ -168,9 +169,9 @@ func (s *switches) unkept() string {
 		return "this is kept in memory only and lost on a restart: no rpz block has `state`"
 	}
 	var failing []string
-	for _, r := range all {
-		if err := r.disk.Failing(); err != nil {
-			failing = append(failing, "this is kept in memory only, and a restart would restore the previous state, until the file can be written: "+err.Error())
+	for _, f := range all {
+		if err := f.Unsaved(); err != nil {
+			failing = append(failing, "this is kept in memory only, and a restart would restore the previous state: "+err.Error())
 		}
 	}
 	return strings.Join(failing, "; ")
