@@ -41,15 +41,15 @@ func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 		change      func(path string)
 		start, late int
 	}{
-		"half, and torn":           {func(path string) { over(t, path, half) }, all, all},
-		"half, torn and long ago":  {func(path string) { over(t, path, half); aged(path) }, all, all},
-		"half, a moment ago":       {func(path string) { over(t, path, whole(50)) }, all, 51},
-		"half, renamed":            {func(path string) { over(t, path, whole(50)); aged(path) }, 51, 51},
-		"more, a moment ago":       {func(path string) { over(t, path, whole(150)) }, 151, 151},
-		"a few less, and torn":     {func(path string) { over(t, path, strings.TrimSuffix(whole(95), "\n")) }, 96, 96},
-		"as many, but others":      {func(path string) { over(t, path, strings.ReplaceAll(whole(100), "CNAME .", "CNAME *.")) }, all, all},
-		"emptied":                  {func(path string) { over(t, path, "") }, all, all},
-		"cut in the middle of all": {func(path string) { over(t, path, whole(50)+"n50.te") }, all, all},
+		"half, incomplete line":     {func(path string) { over(t, path, half) }, all, all},
+		"the same, long ago":        {func(path string) { over(t, path, half); aged(path) }, all, all},
+		"half, a moment ago":        {func(path string) { over(t, path, whole(50)) }, all, 51},
+		"half, renamed":             {func(path string) { over(t, path, whole(50)); aged(path) }, 51, 51},
+		"more, a moment ago":        {func(path string) { over(t, path, whole(150)) }, 151, 151},
+		"slightly less, incomplete": {func(path string) { over(t, path, strings.TrimSuffix(whole(95), "\n")) }, 96, 96},
+		"as many, but others":       {func(path string) { over(t, path, strings.ReplaceAll(whole(100), "CNAME .", "CNAME *.")) }, all, all},
+		"emptied":                   {func(path string) { over(t, path, "") }, all, all},
+		"cut in the middle of all":  {func(path string) { over(t, path, whole(50)+"n50.te") }, all, all},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first := arriving(t)

@@ -36,7 +36,7 @@ func TestEverySetOfKeysIsValidated(t *testing.T) {
 	for name, keys := range map[string][]key{
 		"a KSK and a ZSK":                      {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
 		"a KSK and a ZSK of another algorithm": {{entry, dns.ED25519}, {rest, dns.ECDSAP256SHA256}},
-		"a new ZSK beside the old":             {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
+		"a new ZSK with the old one":           {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
 		"a new algorithm without a ZSK yet":    {{entry, dns.RSASHA256}, {rest, dns.RSASHA256}, {entry, dns.ECDSAP384SHA384}},
 		"two CSKs of two algorithms":           {{entry, dns.ECDSAP256SHA256}, {entry, dns.ED25519}},
 		"keys without the SEP flag":            {{rest, dns.ECDSAP256SHA256}, {rest, dns.ED25519}},

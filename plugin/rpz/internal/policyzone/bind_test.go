@@ -26,7 +26,7 @@ var texts = []struct{ name, text, reason string }{
 	{"two carriage returns", head + "a CNAME .\r\r\nb CNAME .\r\n", ""},
 	{"a carriage return in a comment", head + "a CNAME . ; c\rb CNAME .\n", ""},
 	{"a byte order mark", "\ufeff" + head + "a CNAME .\n", "editors on Windows write one"},
-	{"tabs", head + "a\tCNAME\t.\n\t\t60\tTXT\tx\n", "a CNAME with other data is skipped alone"},
+	{"tabs", head + "a\tCNAME\t.\n\t\t60\tTXT\tx\n", "only the CNAME with other data is skipped"},
 	{"blank lines", head + "\n   \n\t\n ; c\na CNAME .\n", ""},
 	{"comments without spaces", head + "a CNAME .;c\nb CNAME x.;c\n;\"(\nc CNAME .\n", ""},
 	{"a long comment", head + ";" + strings.Repeat("y(\"", 50_000) + "\na CNAME .\n", ""},
