@@ -575,10 +575,10 @@ func TestAServiceKeepsItsAddressWhileItIsServed(t *testing.T) {
 	}
 }
 
-// TestWhateverHappens holds the invariants over random histories: what fails here
+// TestAControllerKeepsItsInvariants holds the invariants over random histories: what fails here
 // is never announced, draining routes and no others have
 // GRACEFUL_SHUTDOWN, announced addresses are bound, and a stopping speaker is soon gone.
-func TestWhateverHappens(t *testing.T) {
+func TestAControllerKeepsItsInvariants(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))

@@ -102,7 +102,7 @@ func (f fakeGateways) Run(ctx context.Context, changed func(map[route.Family]Gat
 	}
 }
 
-// TestTheSessionsFollowTheDefaultRoutes checks that  the announcer has the routers that were found, that the
+// TestTheSessionsFollowTheDefaultRoutes checks that the announcer has the routers that were found, that the
 // status names the others, and that no Service is given the address of a router.
 func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	})
 }
 
-// TestAddingAGatewayToTheFileStartsAWatch checks that  the default routes are followed from then on, and
+// TestAddingAGatewayToTheFileStartsAWatch checks that the default routes are followed from then on, and
 // that a file without one leaves nothing of them.
 func TestAddingAGatewayToTheFileStartsAWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestASessionIsListedOnceInTheStatus(t *testing.T) {
 	}
 }
 
-// TestRoutesForAGatewayGoToAllOfItsRouters checks that  lists of peers name a gateway, whatever routers it
+// TestRoutesForAGatewayGoToAllOfItsRouters checks that lists of peers name a gateway, whatever routers it
 // leads to.
 func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
 	c, err := Parse([]byte(strings.Replace(racks, "  - address: 198.51.100.53\n", "  - address: 198.51.100.53\n    peers: [gateway/ipv4, 192.0.2.9]\n", 1)))

@@ -50,7 +50,7 @@ func TestAPeerInheritsMissingKeysFromItsGroup(t *testing.T) {
 	}
 }
 
-// TestYAMLMergeKeysStillWork checks that  YAML's own means goes on to work, for peers and for
+// TestYAMLMergeKeysStillWork checks that YAML's own means goes on to work, for peers and for
 // groups, and that what it gives to a peer is the peer's own.
 func TestYAMLMergeKeysStillWork(t *testing.T) {
 	c, err := Parse([]byte(`asn: 64512
@@ -74,7 +74,7 @@ peers:
 	}
 }
 
-// TestAFaultOfAGroupIsReportedOnceAtItsLine checks that  fifty peers do not repeat it.
+// TestAFaultOfAGroupIsReportedOnceAtItsLine checks that fifty peers do not repeat it.
 func TestAFaultOfAGroupIsReportedOnceAtItsLine(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"holdTime: 3s", "holdTime: 1s", "line 4: groups.tor.holdTime: 1s is not whole seconds from 3s to 65535s (in peers[0] and 1 more)"},
@@ -125,7 +125,7 @@ func TestAGroupWithoutAPeerGivesAWarning(t *testing.T) {
 	}
 }
 
-// TestRenamingAGroupResetsNoSession checks that  moving settings into a group, or calling it
+// TestRenamingAGroupResetsNoSession checks that moving settings into a group, or calling it
 // otherwise, resets nobody.
 func TestRenamingAGroupResetsNoSession(t *testing.T) {
 	before, err := Parse([]byte(grouped))
@@ -148,7 +148,7 @@ func TestRenamingAGroupResetsNoSession(t *testing.T) {
 	}
 }
 
-// TestSpeakersThatShareAFileCanHaveGroups checks that  a group may have what is each speaker's own.
+// TestSpeakersThatShareAFileCanHaveGroups checks that a group may have what is each speaker's own.
 func TestSpeakersThatShareAFileCanHaveGroups(t *testing.T) {
 	text := strings.NewReplacer("routerID: 192.0.2.11", "routerID: ${TEST_UNSET}", "holdTime: 3s", "localAddress: \"${TEST_UNSET}\"").Replace(grouped)
 	c, err := ParseShared([]byte(text))

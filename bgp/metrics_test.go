@@ -22,9 +22,9 @@ type neighbourless struct {
 
 func (n neighbourless) Peers() []session.Status { return n.peers }
 
-// TestEveryPeerHasASeriesWhateverIsKnownOfIt: two of one name are an error, and Prometheus
+// TestEveryPeerHasASeries: two of one name are an error, and Prometheus
 // would get no metrics at all.
-func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
+func TestEveryPeerHasASeries(t *testing.T) {
 	for name, peers := range map[string][]session.Status{
 		"two links without a neighbor":      {{Interface: "eth0"}, {Interface: "eth1"}, {Address: "192.0.2.1"}},
 		"two links, one of them found":      {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},

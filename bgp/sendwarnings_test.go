@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestSettingsWithoutEffectGiveWarnings checks that  a file without any of it has no warning.
+// TestSettingsWithoutEffectGiveWarnings checks that a file without any of it has no warning.
 func TestSettingsWithoutEffectGiveWarnings(t *testing.T) {
 	if got := warningsOf(t, chosen); got != "" {
 		t.Errorf("got warnings %q, want none", got)

@@ -38,9 +38,9 @@ func TestASharedFileIsReadWithoutASpeakersEnvironment(t *testing.T) {
 	}
 }
 
-// TestWhatAllSpeakersShareIsNotGuessed rejects variables in settings that the router
+// TestSharedSettingsMayNotUseVariables rejects variables in settings that the router
 // depends on.
-func TestWhatAllSpeakersShareIsNotGuessed(t *testing.T) {
+func TestSharedSettingsMayNotUseVariables(t *testing.T) {
 	peer := "peers: [{address: 192.0.2.1, asn: 64500}]\n"
 	for text, want := range map[string]string{
 		"asn: ${SITE_ASN}\nrouterID: 192.0.2.11\n" + peer:                                               "line 1: variable ${SITE_ASN} is not set",

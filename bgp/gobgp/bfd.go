@@ -6,7 +6,7 @@ import (
 )
 
 // bfdStarted is what GoBGP logs after it has opened its BFD socket and before it reads from it.
-// TestBFDPacketsFromAfarChangeNothing fails if a version logs something else.
+// TestForwardedBFDPacketsChangeNothing fails if a version logs something else.
 const bfdStarted = "BFD server is started"
 
 // bfdGuard makes the BFD socket refuse packets that a router has forwarded. GoBGP does not check

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// TestARouterOfAnyOtherASIsExternal checks that  what is announced to it is what another AS is sent, that its
+// TestARouterOfAnyOtherASIsExternal checks that what is announced to it is what another AS is sent, that its
 // number is shown, and that a router of the speaker's own AS is sent nothing: neither at once nor later.
 func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	at, here := netip.MustParseAddr("127.0.0.103"), netip.MustParseAddr("127.0.0.93")

@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestARouterNamedAnotherWayKeepsOneSession checks that  a file which names a router by its address, and
+// TestARouterNamedAnotherWayKeepsOneSession checks that a file which names a router by its address, and
 // then by the default route, or vice versa, has at most one session with it at any time, and a session at
 // the end.
 func TestARouterNamedAnotherWayKeepsOneSession(t *testing.T) {

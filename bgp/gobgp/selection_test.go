@@ -153,7 +153,7 @@ func TestAStateChangeDoesNotChangeThePolicy(t *testing.T) {
 	}
 }
 
-// TestAGatewayIsOneAudienceWhateverItsRouters checks that  its name in the file stands for all of them.
+// TestAGatewayIsOneAudienceWhateverItsRouters checks that its name in the file stands for all of them.
 func TestAGatewayIsOneAudienceWhateverItsRouters(t *testing.T) {
 	a := &audience{to: []string{"192.0.2.9", "gateway/ipv4"}}
 	for text, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": true, "2001:db8::1": false} {

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// leaseServer keeps one Lease as an API server does: a write needs the version that is there.
+// leaseServer keeps one Lease like an API server: a write needs the current version.
 type leaseServer struct {
 	mu      sync.Mutex
 	lease   *coordinationv1.Lease
@@ -107,7 +107,7 @@ func (c *campaigner) leads() bool {
 	return c.leading != nil && c.leading.Err() == nil
 }
 
-// reaches is what happens on the way of requests that all arrive.
+// reaches is the path of requests that all arrive.
 func reaches(context.Context) error { return nil }
 
 // TestAtMostOneNodeLeads has five nodes whose requests are delayed and lost, in phases, for two
@@ -156,7 +156,7 @@ func manyLead(t *testing.T, seed uint64) {
 			}
 		}
 		if len(leaders) > 1 {
-			t.Fatalf("after %d s nodes %v lead", second, leaders)
+			t.Fatalf("after %d s, nodes %v lead; want at most one", second, leaders)
 		}
 		if second%60 != 0 {
 			continue
@@ -182,13 +182,13 @@ func manyLead(t *testing.T, seed uint64) {
 		n.end()
 	}
 	if leaders != 1 || len(led) < 3 {
-		t.Errorf("in the end %d lead, and %d did once: want one, and most", leaders, len(led))
+		t.Errorf("at the end %d nodes lead, and %d have led: want one, and most of them", leaders, len(led))
 	}
 }
 
-// TestALeaseIsHeldUntilNobodySawItRenewed has a holder that stopped without a word, whose clock may
+// TestALeaseIsHeldUntilItsRenewalsStop has a holder that stopped without releasing it, whose clock may
 // be a year off: a node waits for the Lease's duration by its own.
-func TestALeaseIsHeldUntilNobodySawItRenewed(t *testing.T) {
+func TestALeaseIsHeldUntilItsRenewalsStop(t *testing.T) {
 	for name, off := range map[string]time.Duration{"clocks agree": 0, "a year ahead": 365 * 24 * time.Hour, "a year behind": -365 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -217,9 +217,9 @@ func leaseOfNode(node string, renewed time.Time) *coordinationv1.Lease {
 	return l
 }
 
-// TestAHolderSeesWhatOthersDoToItsLease deletes the Lease, which is created again, and
+// TestAHolderNoticesChangesOfItsLease deletes the Lease, which is created again, and
 // gives it to another node, which ends leading by the next renewal.
-func TestAHolderSeesWhatOthersDoToItsLease(t *testing.T) {
+func TestAHolderNoticesChangesOfItsLease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		server := &leaseServer{}
 		n := competes("node", server.over(reaches))
@@ -228,7 +228,7 @@ func TestAHolderSeesWhatOthersDoToItsLease(t *testing.T) {
 		server.remove()
 		time.Sleep(retryPeriod)
 		if lease, err := server.read(); err != nil || !n.leads() {
-			t.Fatalf("after it was deleted the Lease is %v, %v; leads: %v", lease, err, n.leads())
+			t.Fatalf("after its deletion: got Lease %v, %v; leads: %v", lease, err, n.leads())
 		}
 		server.remove()
 		if _, err := server.write(leaseOfNode("another", time.Now()), true); err != nil {
@@ -241,7 +241,7 @@ func TestAHolderSeesWhatOthersDoToItsLease(t *testing.T) {
 		time.Sleep(2 * leaseDuration)
 		lease, err := server.read()
 		if err != nil || !n.leads() || *lease.Spec.HolderIdentity != "node" || *lease.Spec.LeaseTransitions != 1 {
-			t.Errorf("leads: %v, Lease %+v, %v", n.leads(), lease, err)
+			t.Errorf("got leads: %v, Lease %+v, %v", n.leads(), lease, err)
 		}
 	})
 }

@@ -104,7 +104,7 @@ func TestEveryLossIsSeenAndRepaired(t *testing.T) {
 	}
 }
 
-func TestRoutesOfOtherTablesWakeNobody(t *testing.T) {
+func TestRoutesOfOtherTablesAreIgnored(t *testing.T) {
 	ns := netns.Enter(t)
 	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
 	ip(t, "link", "set", "site0", "up")

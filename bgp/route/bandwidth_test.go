@@ -55,7 +55,7 @@ func FuzzBandwidth(f *testing.F) {
 			return
 		}
 		if b < kilobit || b > maxBandwidth || b%kilobit != 0 || b.BytesPerSecond() <= 0 {
-			t.Errorf("%q is %d", text, b)
+			t.Errorf("%q: got %d", text, b)
 		}
 		if err := back.UnmarshalText([]byte(b.String())); err != nil || back != b {
 			t.Errorf("%q: got %d, shown as %s, and read back as %d, %v", text, b, b, back, err)

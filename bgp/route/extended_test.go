@@ -89,7 +89,7 @@ func TestAnInvalidExtendedCommunityIsRejectedByName(t *testing.T) {
 	}
 }
 
-// TestCommunitiesOfAllKindsSurviveARoundTrip covers JSON, of which status and explain are made.
+// TestCommunitiesOfAllKindsSurviveARoundTrip covers JSON, which status and explain read.
 func TestCommunitiesOfAllKindsSurviveARoundTrip(t *testing.T) {
 	a := Attributes{LinkBandwidth: 2_500_000_000}
 	for _, text := range []string{"no-export", "64500:1", "64500:1:2", "rt:64500:1", "color:7", "0x4300000000000001"} {
@@ -99,18 +99,18 @@ func TestCommunitiesOfAllKindsSurviveARoundTrip(t *testing.T) {
 	}
 	data, err := json.Marshal(a)
 	if want := `{"communities":["no-export","64500:1","64500:1:2","rt:64500:1","color:7","0x4300000000000001"],"linkBandwidth":"2500M"}`; err != nil || string(data) != want {
-		t.Errorf("%s, %v\nwant %s", data, err, want)
+		t.Errorf("got %s, %v\nwant %s", data, err, want)
 	}
 	var back Attributes
 	if err := json.Unmarshal(data, &back); err != nil || !reflect.DeepEqual(a, back) {
-		t.Errorf("%+v, %v\nwant %+v", back, err, a)
+		t.Errorf("got %+v, %v\nwant %+v", back, err, a)
 	}
 	if data, err = json.Marshal(Attributes{}); err != nil || string(data) != "{}" {
 		t.Errorf("%s, %v", data, err)
 	}
 }
 
-// TestRoutesThatDifferInOneAttributeAreNotEqual: an Announcer sends it only then.
+// TestRoutesThatDifferInOneAttributeAreNotEqual: an Announcer sends a route again only then.
 func TestRoutesThatDifferInOneAttributeAreNotEqual(t *testing.T) {
 	base := func() Attributes {
 		return Attributes{LinkBandwidth: 1_000_000_000, Communities: Communities{[]uint32{1}, []LargeCommunity{{1, 2, 3}}, []ExtendedCommunity{{7: 1}, {7: 2}}}}
@@ -138,7 +138,7 @@ func TestRoutesThatDifferInOneAttributeAreNotEqual(t *testing.T) {
 	}
 }
 
-// FuzzExtendedCommunity checks that  what is accepted is shown as something that is read back.
+// FuzzExtendedCommunity checks that what is accepted is shown as something that is read back.
 func FuzzExtendedCommunity(f *testing.F) {
 	for _, text := range []string{"rt:64500:100", "soo:192.0.2.1:7", "rt:4200000000:1", "rt:65000.1:1", "color:1", "0x030bc00000000064", "target:1:1", "0x4004", "ro:1", "rt:0.1:1"} {
 		f.Add(text)

@@ -19,10 +19,10 @@ const (
 	fromTheLAN = 255
 )
 
-// TestBFDPacketsFromAfarChangeNothing: a host anywhere that sends with the router's
+// TestForwardedBFDPacketsChangeNothing: a host anywhere that sends with the router's
 // address would bind the BFD session to itself, so that the router is not heard, and
 // each expiry would reset BGP. The control is the same packet as a neighbour sends it.
-func TestBFDPacketsFromAfarChangeNothing(t *testing.T) {
+func TestForwardedBFDPacketsChangeNothing(t *testing.T) {
 	for _, family := range []struct{ name, router, site, attacker, bits, vip string }{
 		{"IPv4", "10.77.0.1", "10.77.0.2", "10.77.0.3", "/24", "198.51.100.53"},
 		{"IPv6", "fd77::1", "fd77::2", "fd77::3", "/64", "2001:db8::53"},
