@@ -86,9 +86,9 @@ type wants struct {
 	gone bool
 }
 
-// heeds reports whether a hint for the VIP moves it: either the hint is for functions in the
+// follows reports whether a hint for the VIP moves it: either the hint is for functions in the
 // namespace whose Services have the VIP, or the file allows hints for it.
-func (v *judged) heeds(h hint.Hint) bool {
+func (v *judged) follows(h hint.Hint) bool {
 	if owner := v.config.namespace(); owner != "" {
 		return h.Namespace == owner
 	}

@@ -32,7 +32,7 @@ func (c *Controller) leaving(v *judged, now time.Time) leaving {
 		}
 	}
 	for _, h := range c.hintsFor(v, now) {
-		if v.heeds(h) {
+		if v.follows(h) {
 			return leaving{Reason: vip.Reason{Code: vip.Hinted, Text: "hint of the resolver: " + h.Reason}}
 		}
 	}
@@ -56,7 +56,7 @@ func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	var all []hint.Hint
 	for _, v := range c.vips {
 		for _, h := range c.hintsFor(v, now) {
-			if !v.heeds(h) {
+			if !v.follows(h) {
 				all = append(all, h)
 			}
 		}

@@ -14,7 +14,7 @@ const (
 )
 
 // mayBindService lets the resolver use port 53 as any user. A container without NET_BIND_SERVICE cannot execute
-// such a file: "operation not permitted".
+// this file: "operation not permitted".
 func mayBindService() []byte {
 	return fileCapability(unix.CAP_NET_BIND_SERVICE)
 }

@@ -214,7 +214,7 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 }
 
 func (m *member) fail(part string, signal syscall.Signal) {
-	// The speaker first: when told to end, it withdraws its routes before the service behind them is gone.
+	// The speaker first: when it ends, it withdraws its routes before the service behind them is gone.
 	if part == "" || part == "speaker" {
 		m.speaker.Stop(signal)
 	}

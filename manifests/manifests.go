@@ -4,7 +4,7 @@ package manifests
 
 import "embed"
 
-// Files are the folder for the Karmada API, and what it builds upon.
+// Files are the folder for the Karmada API, and what they need.
 //
 //go:embed karmada nearcast
 var Files embed.FS

@@ -29,11 +29,11 @@ type trouble struct {
 	attempts, failures int
 	// retry is when to connect again; zero while an attempt is in progress.
 	retry time.Time
-	// subject is the session at the last failure, which happened at at; told is the last verdict
+	// subject is the session at the last failure, which happened at at; reported is the last verdict
 	// that included a message of the router.
 	subject   outage.Subject
 	at        time.Time
-	told      outage.Verdict
+	reported  outage.Verdict
 	reminders outage.Reminders
 	// stop ends overhearing; nil if nothing is overheard. deaf is why it is not possible.
 	stop func()
@@ -95,11 +95,11 @@ func (s *Speaker) failed(p *peer, now time.Time) {
 	t.subject, t.at = s.subjectOf(p), now
 	verdict := outage.Explain(t.subject, seen)
 	if verdict.Received != "" {
-		t.told = verdict
+		t.reported = verdict
 	}
 	wait := time.Duration(0)
 	if t.attempts++; seen.Established {
-		t.since, t.attempts, t.told = now, 0, verdict
+		t.since, t.attempts, t.reported = now, 0, verdict
 	}
 	if seen.Established && now.Sub(t.up) >= steady {
 		t.failures, t.reminders = 0, outage.Reminders{}

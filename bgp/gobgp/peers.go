@@ -133,8 +133,8 @@ func (s *Speaker) add(p *peer) error {
 	return nil
 }
 
-// double returns a peer with the same link-local address on another link that is sent something
-// else; nil for none. The export policy cannot distinguish links.
+// double returns a peer with the same link-local address on another link that is sent other
+// routes; nil for none. The export policy cannot distinguish links.
 func (s *Speaker) double(p *peer) *peer {
 	if p.addr.Zone() == "" {
 		return nil

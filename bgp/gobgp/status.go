@@ -107,7 +107,7 @@ func (s *Speaker) explain(p *peer, st *session.Status) {
 	seen, failed := s.notesOf(p).seen()
 	switch {
 	case failed && t.subject.Peer != nil:
-		v := outage.Since(outage.Explain(t.subject, seen), t.told)
+		v := outage.Since(outage.Explain(t.subject, seen), t.reported)
 		st.Problem, st.Reason = strings.TrimPrefix(st.Problem+"; "+v.Text, "; "), v.Reason
 		st.Outage.Received, st.Outage.Sent, st.Outage.Connection = v.Received, v.Sent, v.Connection
 	case p.config.Passive:

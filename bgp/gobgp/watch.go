@@ -46,7 +46,7 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.P
 			continue
 		}
 		switch {
-		case established && s.notesOf(p).established(): // it may be over by the time that it is told of
+		case established && s.notesOf(p).established(): // it may be over when its event is read
 			s.begun(p, time.Now())
 		case !established:
 			s.notesOf(p).ended(gobgp.BGP_FSM_ESTABLISHED, reason, at)

@@ -129,7 +129,7 @@ func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
 			return
 		case <-c.changed:
 		}
-		if !c.services.told() || !c.slices.told() || !c.nodes.told() {
+		if !c.services.synced() || !c.slices.synced() || !c.nodes.synced() {
 			continue
 		}
 		declared, seen := c.read()

@@ -23,7 +23,7 @@ func untaken(s *corev1.Service, addrs []netip.Addr) (all []netip.Addr) {
 	}
 	for _, ingress := range s.Status.LoadBalancer.Ingress {
 		a, err := netip.ParseAddr(ingress.IP)
-		// In the mode Proxy, packets arrive with other destinations: such an address does not count.
+		// In the mode Proxy, packets arrive with other destinations: the address does not count.
 		if err == nil && (ingress.IPMode == nil || *ingress.IPMode == corev1.LoadBalancerIPModeVIP) {
 			taken[a.Unmap()] = true
 		}

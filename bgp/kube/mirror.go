@@ -50,8 +50,8 @@ func (m *mirror[T]) report(err error) {
 	}
 }
 
-// told reports whether the API has listed every object once.
-func (m *mirror[T]) told() bool {
+// synced reports whether the API has listed every object once.
+func (m *mirror[T]) synced() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.listed

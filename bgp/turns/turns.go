@@ -60,7 +60,7 @@ type Turns struct {
 type peer struct {
 	name string
 	// has are the settings of the session, nil before it is begun; wants are those of the file, nil
-	// if it has no such peer.
+	// if the file does not have the peer.
 	has, wants *bgp.Peer
 	up         bool
 	// since is when it came up or went down; hope, when it last carried routes, or was begun or

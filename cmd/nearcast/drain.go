@@ -86,7 +86,7 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 }
 
 // warnUnkept warns if the instance could not save the drain. Instances too old to support this
-// query refuse such a drain.
+// query refuse a drain of this kind.
 func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
 	var unkept string
 	if err := admin.Call(cmd.Context(), f.socket, http.MethodGet, "/drains/unkept", nil, &unkept); err == nil && unkept != "" {

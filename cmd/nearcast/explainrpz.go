@@ -55,7 +55,7 @@ func explainLive(cmd *cobra.Command, socket, name, from string) (*explained, err
 	return nil, noFunction
 }
 
-// isAbsent reports whether a server knows nothing about a name: it has no such function, or no
+// isAbsent reports whether a server knows nothing about a name: it does not have the function, or no
 // plugin for it. Servers of earlier versions have no policy.
 func isAbsent(err error) bool {
 	status, ok := errors.AsType[*admin.StatusError](err)

@@ -40,7 +40,7 @@ func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists
 	return all, exists, nil
 }
 
-// kinds are the record types of names that are not a function's, and what such names are.
+// kinds are the record types of names that are not a function's, and what these names are.
 var kinds = []struct {
 	qtype uint16
 	what  string
@@ -56,7 +56,7 @@ var kinds = []struct {
 }
 
 // explainOther adds to e the answer for a name that is not a function's own, by querying the
-// types that such names have.
+// types that these names have.
 func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verdicts steer.Verdicts, render Renderer) error {
 	for _, kind := range kinds {
 		reply, err := render(new(dns.Msg).SetQuestion(e.Name, kind.qtype), from)

@@ -80,7 +80,7 @@ func (p *Plane) startKarmada(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.told("Karmada's API is ready", begin)
+	p.logged("Karmada's API is ready", begin)
 	manager := []string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0",
 		"--health-probe-bind-address=" + p.addr("controller-manager-health"),
 		"--feature-gates=Failover=true,MultiClusterService=true", "--enable-no-execute-taint-eviction=true",
@@ -94,7 +94,7 @@ func (p *Plane) startKarmada(ctx context.Context) error {
 		p.component(Scheduler, "scheduler", "http://"+p.addr("scheduler-health")+"/healthz", kubeconfig, "--leader-elect=false",
 			"--metrics-bind-address=0", "--health-probe-bind-address="+p.addr("scheduler-health"), "--kube-api-qps=400", "--kube-api-burst=600"),
 	)
-	p.told("Karmada's controllers run", begin)
+	p.logged("Karmada's controllers run", begin)
 	return err
 }
 

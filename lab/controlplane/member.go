@@ -66,7 +66,7 @@ func (p *Plane) join(ctx context.Context) error {
 			return err
 		}
 	}
-	p.told(fmt.Sprintf("%d members have joined", len(p.o.Members)), begin)
+	p.logged(fmt.Sprintf("%d members have joined", len(p.o.Members)), begin)
 	return nil
 }
 

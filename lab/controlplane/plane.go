@@ -321,7 +321,7 @@ func (p *Plane) stopAll() {
 	stopping.Wait()
 }
 
-// told logs what is done and how long it took.
-func (p *Plane) told(what string, since time.Time) {
+// logged logs what is done and how long it took.
+func (p *Plane) logged(what string, since time.Time) {
 	fmt.Fprintf(p.o.Log, "controlplane: %s after %.1f s\n", what, time.Since(since).Seconds())
 }

@@ -128,7 +128,7 @@ func (n *Nearcast) meets(m *Nearcast) bool {
 }
 
 // above returns the block that answers for the DS records of the name, and the zone: the longest one above the
-// name. CoreDNS gives such queries to the shortest zone that has a block, or to the name's own.
+// name. CoreDNS gives these queries to the shortest zone that has a block, or to the name's own.
 func (n *Nearcast) above(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, name []byte) (who *Nearcast, above *Zone) {
 	who, above = n, n.zoneAbove(name)
 	for _, m := range n.neighbours {

@@ -52,8 +52,8 @@ type service struct {
 	https bool
 }
 
-// serviceOf returns the service of a name that begins with an underscore; false if there is no such function, or it
-// has no such port.
+// serviceOf returns the service of a name that begins with an underscore; false if the function or its port does
+// not exist.
 func (a *answer) serviceOf(name []byte) (service, bool) {
 	first, rest, _ := bytes.Cut(name[1:], []byte{'.'})
 	if function, ok := a.functionAt(rest); ok {

@@ -44,7 +44,7 @@ type query struct {
 
 func (q *query) init() { q.client = client.Source(q.RemoteAddr()) }
 
-// udp reports whether the client can be told to retry over TCP.
+// udp reports whether the client can be asked to retry over TCP.
 func (q *query) udp() bool {
 	_, ok := q.RemoteAddr().(*net.UDPAddr)
 	return ok

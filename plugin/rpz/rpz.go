@@ -51,7 +51,7 @@ type settings struct {
 // Name implements plugin.Handler.
 func (h *RPZ) Name() string { return "rpz" }
 
-// Ready implements ready.Readiness. It stays true: a zone that expires later is no reason to take the name server
+// Ready implements ready.Readiness. It stays true: a zone that expires later is not a reason to take the name server
 // out of service.
 func (h *RPZ) Ready() bool {
 	s := h.set.Load()

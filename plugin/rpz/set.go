@@ -97,7 +97,7 @@ type set struct {
 type policy struct {
 	*zone
 	rules *policyzone.Zone
-	// off is set if the zone is disabled by command; such policies are only in sets that explain.
+	// off is set if the zone is disabled by command; these policies are only in sets that explain.
 	off bool
 }
 

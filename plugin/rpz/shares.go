@@ -23,7 +23,7 @@ const (
 	allWaiting    = 16_384
 )
 
-// Clients are told apart as in BIND's rate limiting: by the prefix that one of them may well have to itself.
+// Clients are distinguished as in BIND's rate limiting: by the prefix that one of them may well have to itself.
 const (
 	prefixLength4 = 24
 	prefixLength6 = 56

@@ -155,7 +155,7 @@ func (s *source) runner(runs bool) (func(context.Context), error) {
 	return s.secondary.Run, nil
 }
 
-// failures logs failed requests to primaries. A forged NOTIFY can also cause such a request, as often as once a
+// failures logs failed requests to primaries. A forged NOTIFY can also cause a request, as often as once a
 // second.
 var failures = seldom.New(log.Warningf)
 

@@ -17,7 +17,7 @@ type plan struct {
 	saturating, steady time.Duration
 }
 
-// available is the plan without the programs that cannot be had, and why they
+// available is the plan without the programs that are not available, and why they
 // cannot: not every machine has Debian's packages.
 func (p plan) available() (plan, []string) {
 	var missing []string

@@ -13,7 +13,7 @@ import (
 // clockTick is the unit of /proc's times; Linux fixes it for user space.
 const clockTick = 10 * time.Millisecond
 
-// process is a line of /proc/PID/stat, as far as it is of use.
+// process is a line of /proc/PID/stat, as far as it is used.
 type process struct {
 	pid, parent int
 	// cpu is user and system time.

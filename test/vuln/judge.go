@@ -11,7 +11,7 @@ import (
 )
 
 // judged are reports that are not true of what we ship, each with the reason. The
-// database knows no version in which they are mended, so they never go away.
+// database knows no version in which they are fixed, so they never go away.
 var judged = map[string]string{
 	"GO-2024-2817": "CVE-2024-33396 is of Karmada's control plane until 1.9.0; its types and clientset alone are linked",
 	"GO-2026-4736": "CVE-2026-30405, NEXT_HOP, is of GoBGP 4.2.0, and mended in 4.4.0; 4.8.0 checks the attribute's length",

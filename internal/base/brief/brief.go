@@ -13,7 +13,7 @@ import (
 )
 
 // Most is the maximum number of octets that Text returns. An Event's note has room for a
-// few such texts, and a hundred thousand functions can hold one each.
+// few of these texts, and a hundred thousand functions can hold one each.
 const Most = 200
 
 // gap replaces the text that Text leaves out.

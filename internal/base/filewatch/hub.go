@@ -185,7 +185,7 @@ func tellAll(err error) {
 	for s := range hub.all {
 		s.overflow()
 		if errors.Is(err, fsnotify.ErrEventOverflow) {
-			s.wake() // so the kernel reports many changes; this is no failure
+			s.wake() // so the kernel reports many changes; this is not a failure
 			continue
 		}
 		select {

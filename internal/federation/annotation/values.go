@@ -22,7 +22,7 @@ const (
 	maxLabels    = 1024
 )
 
-// parseHostnames parses comma-separated names. It returns the reason why a name is no
+// parseHostnames parses comma-separated names. It returns the reason why a name is not a
 // hostname in unfit if there are other names; if it is the only one, it returns an error.
 func parseHostnames(v string) (names []string, unfit []string, err error) {
 	labels := 0

@@ -69,7 +69,7 @@ func (b *pass) endpoints(t *federation.Template, c *federation.Cluster, seen fed
 }
 
 // announced reports whether every address of the load balancer is a VIP of the namespace
-// and there is at least one. Such a placement has no address of its own in the cluster;
+// and there is at least one. The placement then has no address of its own in the cluster;
 // it is reached at the gateway.
 func (b *pass) announced(namespace string, seen federation.Observed) bool {
 	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }

@@ -33,7 +33,7 @@ type lists struct {
 	total  int
 }
 
-// share returns a list equal to all, which other functions with such a list share.
+// share returns a list equal to all, which functions with equal lists share.
 func (l *lists) share(all []*federation.Placement) []*federation.Placement {
 	sum := intern.Hash(all)
 	if same := l.byHash[sum]; slices.Equal(same, all) {
@@ -49,7 +49,7 @@ func (l *lists) share(all []*federation.Placement) []*federation.Placement {
 	return all
 }
 
-// share returns a placement equal to p, which other functions with such a placement
+// share returns a placement equal to p, which functions with equal placements
 // share.
 func (b *Builder) share(p federation.Placement) *federation.Placement {
 	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}

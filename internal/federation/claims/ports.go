@@ -37,7 +37,7 @@ func (r PortRange) Has(port uint16) bool { return port >= r.First && port <= r.L
 
 // AllowsPort reports whether the namespace's claims allow a probe to use a port that is
 // not the function's own. A claim of addresses without ports allows all ports of these
-// addresses, since they belong to the namespace. Without any claim line no such port is
+// addresses, since they belong to the namespace. Without any claim line no other port is
 // allowed: a gateway's address serves more than functions.
 func (c List) AllowsPort(namespace string, to netip.AddrPort) bool {
 	return slices.ContainsFunc(c, func(claim Claim) bool {

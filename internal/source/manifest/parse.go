@@ -139,7 +139,7 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 	}
 }
 
-// refuse adds the fault of a document that names no object. Such a document may be two
+// refuse adds the fault of a document that names no object. The document may be two
 // octets long, so the number of faults is limited.
 func (f *file) refuse(path string, line int, err error) {
 	if len(f.faults) == mostFaults {

@@ -39,7 +39,7 @@ type found struct {
 	// directory ends there.
 	visited map[string]bool
 	// outside is how many more directories may be searched behind a link that leads out of
-	// the directory; nil outside of such a link.
+	// the directory; nil outside of these links.
 	outside *int
 }
 
@@ -50,7 +50,7 @@ const maxOutside = 10000
 // lost is a directory that cannot be read now, or a link that leads nowhere.
 type lost struct {
 	path, reason string
-	// perhaps is set for a link whose name suggests that it leads to nothing that is
+	// perhaps is set for a link whose name suggests that nothing behind it is
 	// read; it is a fault only if something was read there before.
 	perhaps bool
 }

@@ -52,7 +52,7 @@ func (f fields) read(of federation.Ref, replicas int32, o *federation.Observed) 
 // fields is a status whose fields are decoded on demand.
 type fields map[string]json.RawMessage
 
-// get decodes the field into v; if there is no such field, v is unchanged.
+// get decodes the field into v; if the field does not exist, v is unchanged.
 func (f fields) get(name string, v any) error {
 	raw, ok := f[name]
 	if !ok {

@@ -160,7 +160,7 @@ func (t *Table) survey() *geography {
 	return g
 }
 
-// sameGeography reports whether nothing that survey reads has changed.
+// sameGeography reports whether all that survey reads is unchanged.
 func (t *Table) sameGeography(before *Table) bool {
 	return t.home == before.home && t.here.equal(before.here) &&
 		slices.EqualFunc(t.State.Clusters, before.State.Clusters, func(a, b federation.Cluster) bool {

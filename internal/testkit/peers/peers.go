@@ -44,21 +44,21 @@ func (p Program) Command(args ...string) *exec.Cmd {
 
 var mu sync.Mutex
 
-// Library returns the root of a Debian package that has no program, unpacked. Where
-// it cannot be had it skips the test and says why.
+// Library returns the root of a Debian package that has no program, unpacked. If
+// it is not available, Library skips the test with the reason.
 func Library(t testing.TB, debianPackage string) string {
 	t.Helper()
 	mu.Lock()
 	defer mu.Unlock()
 	root, err := unpack(debianPackage)
 	if err != nil {
-		t.Skipf("SKIPPED: Debian's %s cannot be had: %v", debianPackage, err)
+		t.Skipf("SKIPPED: Debian's %s is not available: %v", debianPackage, err)
 	}
 	return root
 }
 
-// Find returns a program as Get does. Where it cannot be had it skips the test
-// and says why.
+// Find returns a program as Get does. If it is not available, Find skips the
+// test with the reason.
 func Find(t testing.TB, program, debianPackage string) Program {
 	t.Helper()
 	p, err := Get(program, debianPackage)
@@ -77,7 +77,7 @@ func Get(program, debianPackage string) (Program, error) {
 	}
 	root, err := unpack(debianPackage)
 	if err != nil {
-		return Program{}, fmt.Errorf("%s is not on this machine, and Debian's %s cannot be had: %w", program, debianPackage, err)
+		return Program{}, fmt.Errorf("%s is not on this machine, and Debian's %s is not available: %w", program, debianPackage, err)
 	}
 	for _, dir := range []string{"usr/bin", "usr/sbin", "bin", "sbin"} {
 		path := filepath.Join(root, dir, program)
@@ -141,7 +141,7 @@ func unpack(debianPackage string) (string, error) {
 	return root, os.Rename(half, root)
 }
 
-// patience bounds what apt may take: behind a firewall that drops in silence it
+// patience bounds what apt may take: behind a firewall that drops packets it
 // would try for longer than the tests may run.
 const patience = 3 * time.Minute
 

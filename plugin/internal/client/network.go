@@ -3,7 +3,7 @@ package client
 import "net/netip"
 
 const (
-	// v4Network is what one customer of a network may hold at most: a limit per address would not bound such a
+	// v4Network is what one customer of a network may hold at most: a limit per address would not bound this
 	// customer.
 	v4Network = 24
 	// v6Network is what most access networks delegate to one customer, or more.

@@ -23,7 +23,7 @@ type guarded struct{}
 // Guard puts the handlers of this package into every server block of the configuration, because a plugin of any
 // block may lead to a handler of another. Call it from the setup of a plugin that comes before cache in the order,
 // with no handler between them in some block at least, after that plugin has added its own handler, and for each
-// block that has one. Only the last such plugin before a cache wraps the cache.
+// block that has one. Only the last of these plugins before a cache wraps the cache.
 func Guard(c *caddy.Controller) error {
 	all, err := blocks.Configured(c)
 	if err != nil {
@@ -62,7 +62,7 @@ func straight(b blocks.Block) bool {
 }
 
 // misplaced names a cache that could not be wrapped because your own build orders it elsewhere. Without nearcast,
-// such a cache can only give other clients what policy does for some.
+// this cache can only give other clients what policy does for some.
 func misplaced(all []blocks.Block) error {
 	if !slices.ContainsFunc(all, func(b blocks.Block) bool { return len(b.Tokens["nearcast"]) > 0 }) {
 		return nil

@@ -16,7 +16,7 @@ const (
 	// every is how often one network's events of one kind are logged: often enough to
 	// see that they go on.
 	every = time.Minute
-	// most is how many causes are told apart in that time, which bounds the log to about one line a second.
+	// most is how many causes are distinguished in that time, which bounds the log to about one line a second.
 	most = 64
 )
 

@@ -50,7 +50,7 @@ func Readable(query []byte) []byte {
 	return opt.readable(query, question, end)
 }
 
-// record is where the data of an OPT begins and ends; the zero value is no record.
+// record is where the data of an OPT begins and ends; the zero value stands for no record.
 type record struct{ start, end int }
 
 // records walks through what follows the question. It returns the OPT and where the last record ends, or false if

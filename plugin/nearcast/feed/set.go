@@ -140,8 +140,7 @@ func (s *Set) run(ctx context.Context) {
 	}
 }
 
-// settle waits for the first View and then, if zones were read from disk, for the first probes, because such zones
-// hold earlier verdicts. It returns false if ctx has ended.
+// settle waits for the first View and then, if zones were read from disk, for the first probes, because these zones// hold earlier verdicts. It returns false if ctx has ended.
 func (s *Set) settle(ctx context.Context) bool {
 	for next := s.source.Published(); s.source.View() == nil; next = s.source.Published() {
 		select {

@@ -28,7 +28,7 @@ func (r *reach) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimited reports whether a body's end can be told from a broken connection: by a length or by chunks (RFC 9112,
+// delimited reports whether a body's end can be distinguished from a broken connection: by a length or by chunks (RFC 9112,
 // section 6.3).
 func delimited(a *http.Response) bool { return a.ContentLength >= 0 || len(a.TransferEncoding) > 0 }
 

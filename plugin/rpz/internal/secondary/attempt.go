@@ -83,7 +83,7 @@ func (t *try) run(ctx context.Context) bool {
 		t.o.current = true
 		t.note(Current, 0)
 		return true
-	case !newer(serial, t.held.Serial()) && t.expired: // so an older serial is no step back, as for BIND
+	case !newer(serial, t.held.Serial()) && t.expired: // so an older serial is not a step back, as for BIND
 		t.held = nil
 		return t.transfer(ctx, dns.TypeAXFR) == nil
 	case !newer(serial, t.held.Serial()):

@@ -34,7 +34,7 @@ type Config struct {
 	// Key signs requests; answers must then be signed with it. If it is nil, nothing is signed, and a signed answer
 	// is refused.
 	Key *Key
-	// Trust makes all requests, even for the serial, use TLS (RFC 9103), to primaries with such a certificate. If
+	// Trust makes all requests, even for the serial, use TLS (RFC 9103), to primaries with a certificate that it accepts. If
 	// it is nil, plain DNS is used.
 	Trust *outbound.Trust
 	// Sources are the local addresses for requests to primaries.
@@ -65,7 +65,7 @@ const (
 	// DefaultMaxRecords is several times the largest policy zones that are sold, and takes about a gigabyte of
 	// memory.
 	DefaultMaxRecords = 5_000_000
-	// DefaultMaxBytes is what such a zone takes uncompressed.
+	// DefaultMaxBytes is what a zone of that size takes uncompressed.
 	DefaultMaxBytes = 1 << 30
 )
 
