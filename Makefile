@@ -5,6 +5,9 @@ export NEARCAST_CACHE ?= $(CURDIR)/.cache
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 ACTIONLINT_VERSION := v1.7.12
+VALE_VERSION := v3.22.0
+# Runs a command, and reports what it does if that takes long.
+DURING := go run ./test/during
 GOLANGCI_LINT := $(NEARCAST_CACHE)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # Stamping fails in a checkout that somebody else owns, as in many a CI.
 export GOFLAGS ?= -buildvcs=false
@@ -13,7 +16,7 @@ export GOFLAGS ?= -buildvcs=false
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
 
-.PHONY: help build run run-karmada controlplane test test-short test-full fuzz bench bench-quick bench-speaker evaluation lint tidy vuln image pin chart docs clean
+.PHONY: help build run run-karmada controlplane test test-short test-full fuzz bench bench-quick bench-speaker evaluation lint words tidy vuln image pin chart docs clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -62,13 +65,17 @@ bench-speaker: build ## the speaker with up to 5,000 VIPs and 50 peers, as root,
 evaluation: build ## the paper's evaluation, in ten minutes; writes test/evaluation/REPORT.md and its plots
 	go run ./test/evaluation
 
-lint: $(GOLANGCI_LINT) tidy ## golangci-lint as .golangci.yml configures it, every go.mod tidy, and the workflows
+lint: $(GOLANGCI_LINT) tidy words ## golangci-lint as .golangci.yml configures it, every go.mod tidy, words, and the workflows
 	$(GOLANGCI_LINT) run ./...
 	go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION) .github/workflows/*.yml
 
 $(GOLANGCI_LINT):
-	GOBIN=$(NEARCAST_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	$(DURING) -doing "building golangci-lint $(GOLANGCI_LINT_VERSION)" -why "make lint runs it" -takes "4 minutes on 2 cores" -kept $(NEARCAST_CACHE)/bin -after 0s \
+		env GOBIN=$(NEARCAST_CACHE)/bin go install -v github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(NEARCAST_CACHE)/bin/golangci-lint $@
+
+words: ## find phrases that .vale/Nearcast lists, in documentation and comments
+	@test/words $(VALE_VERSION)
 
 tidy: ## fail where go mod tidy would change a module
 	@test/tidy

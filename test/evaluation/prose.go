@@ -26,7 +26,7 @@ another site than the nearest, and a connection that is kept open across the mov
 The gap is from the first call in a country to the first that a cluster there answered; calls half a second apart are its grain.`
 
 const methodText = `- **The federation** is that of ` + "`nearcast lab`" + `: five CoreDNS with *nearcast*, five speakers, a router, four gateways. Each client asks the
-  CoreDNS of the nearest cluster, over UDP, from an address that ` + "`locations`" + ` has in its country, and calls what it was told, over HTTP.
+  CoreDNS of the nearest cluster, over UDP, from an address that ` + "`locations`" + ` has in its country, and calls the answer over HTTP.
 - **Delays** are added in user space ([path.go](path.go)): whatever is written arrives half a round trip later, datagrams too, and connecting
   takes a round trip. Instances reach their store through a listener that does the same ([relay.go](relay.go)). Nothing is lost, reordered
   or limited in rate. ` + "`TestAPathCostsItsRoundTrips`" + ` measures them.
@@ -49,7 +49,7 @@ func (r Results) differences() string {
 	}
 	return fmt.Sprintf(`- **The same**: the farthest pair of countries costs more than 100 ms over the nearest cluster, in every runtime; where the instance is warm, the
   network is most of a call unless the cluster is near.
-- **A cold process is no cold container.** The paper's containers take seconds to start, far more than WebAssembly's milliseconds, so that
+- **A cold process is not a cold container.** The paper's containers take seconds to start, far more than WebAssembly's milliseconds, so that
   there the network hardly shows on a cold container. Here a native program is started without an image, namespaces, a network
   of its own, a scheduler or a probe, and is ready after %s ms; a WebAssembly instance takes %s ms. What makes the difference in the paper is the container, not
   the program.
