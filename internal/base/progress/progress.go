@@ -92,7 +92,7 @@ func (r *report) announce() {
 	r.announced = true
 	line := r.job.Doing
 	if r.job.Takes != "" {
-		line += ": about " + r.job.Takes + ", the first time only"
+		line += ": about " + r.job.Takes + " the first time"
 	}
 	for _, more := range []string{r.job.Why, kept(r.job.Kept)} {
 		if more != "" {

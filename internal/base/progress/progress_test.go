@@ -21,7 +21,7 @@ func TestALongJobIsReportedBeforeWhileAndAfter(t *testing.T) {
 			time.Sleep(Interval)
 			return nil
 		})
-		want := `building Karmada: about 10 minutes on 2 cores, the first time only; the suite karmada runs it; kept in /cache/controlplane
+		want := `building Karmada: about 10 minutes on 2 cores the first time; the suite karmada runs it; kept in /cache/controlplane
 building Karmada: 20s so far
 building Karmada: 40s so far; compiling etcd
 building Karmada: done after 41s
