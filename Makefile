@@ -96,9 +96,11 @@ pin: ## make them, and write their digests into manifests/
 	$(IMAGE) $(IMAGEFLAGS) --pin manifests
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
+	@$(DURING) -doing "compiling Helm" -takes "2 minutes on 2 cores" -kept "$$(go env GOCACHE)" go -C image/chart list -export -v . >/dev/null
 	@go -C image/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/base/version/VERSION $(CURDIR)/bin
 
 docs: ## make the documentation's site from docs/ and the manuals, in dist/docs
+	@$(DURING) -doing "compiling Hugo" -takes "2 minutes on 2 cores" -kept "$$(go env GOCACHE)" go -C docs/site list -export -v tool >/dev/null
 	go -C docs/site tool hugo --cleanDestinationDir --destination ../../dist/docs
 
 clean: ## remove what was built

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
+	"github.com/nearcast/nearcast/internal/base/progress"
 	"github.com/nearcast/nearcast/lab/functions"
 )
 
@@ -36,18 +38,35 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 			os.RemoveAll(dir) //nolint:errcheck // the error has been reported
 		}
 	}()
-	for folder, tags := range programs {
-		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", commands...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("compile: %w\n%s", err, out)
-		}
+	job := progress.Job{
+		Doing: "compiling the programs of the images for " + architecture,
+		Takes: "6 minutes on 2 cores",
+		Kept:  "Go's build cache",
+		After: quiet,
 	}
-	return dir, functions.Build(ctx, dir, architecture)
+	return dir, job.Run(os.Stderr, func(step func(string)) error { return compileInto(ctx, dir, architecture, step) })
 }
 
-// build returns the command that builds programs reproducibly, wherever it runs.
+// quiet is how long compile takes at most if everything is in Go's build cache: it is not reported then.
+const quiet = 20 * time.Second
+
+func compileInto(ctx context.Context, dir, architecture string, step func(string)) error {
+	for folder, tags := range programs {
+		messages := &progress.Build{Step: step}
+		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", commands...)
+		cmd.Stderr = messages
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("compile: %w\n%s", err, messages.Messages())
+		}
+	}
+	step("the functions")
+	return functions.Build(ctx, dir, architecture)
+}
+
+// build returns the command that builds programs reproducibly, wherever it runs, and prints packages as it compiles
+// them.
 func build(ctx context.Context, architecture, tags, into string, packages ...string) *exec.Cmd {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=" + tags, "-o", into}
+	args := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=" + tags, "-o", into}
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	return cmd
