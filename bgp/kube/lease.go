@@ -157,7 +157,7 @@ func (e *election) release(ctx context.Context) {
 	e.faults.report("update", err)
 }
 
-// faults logs why the Lease cannot be had: each reason once.
+// faults logs why the node does not get the Lease: each reason once.
 type faults struct {
 	lease types.NamespacedName
 	log   *slog.Logger

@@ -14,7 +14,7 @@ import (
 // database knows no version in which they are fixed, so they never go away.
 var judged = map[string]string{
 	"GO-2024-2817": "CVE-2024-33396 is of Karmada's control plane until 1.9.0; its types and clientset alone are linked",
-	"GO-2026-4736": "CVE-2026-30405, NEXT_HOP, is of GoBGP 4.2.0, and mended in 4.4.0; 4.8.0 checks the attribute's length",
+	"GO-2026-4736": "CVE-2026-30405, NEXT_HOP, is of GoBGP 4.2.0, and fixed in 4.4.0; 4.8.0 checks the attribute's length",
 }
 
 // finding is what govulncheck says of a vulnerability and one way to it.
@@ -82,7 +82,7 @@ func read(found io.Reader) (map[string]string, error) {
 
 func mended(version string) string {
 	if version == "" {
-		return "mended in no version"
+		return "fixed in no version"
 	}
-	return "mended in " + version
+	return "fixed in " + version
 }

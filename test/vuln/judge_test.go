@@ -19,9 +19,9 @@ func TestOnlyWhatIsCalledAndNotJudgedFails(t *testing.T) {
 		found      []string
 		want, says string
 	}{
-		"called":           {[]string{config, osv, imported, called, called}, "1 vulnerabilities are called", "GO-2026-1 example.com/a@v1.2.3, mended in v1.2.4: Panic in a\n"},
+		"called":           {[]string{config, osv, imported, called, called}, "1 vulnerabilities are called", "GO-2026-1 example.com/a@v1.2.3, fixed in v1.2.4: Panic in a\n"},
 		"imported alone":   {[]string{config, osv, imported}, "", ""},
-		"judged":           {[]string{config, known}, "", "mended in no version:; judged: CVE-2026-30405"},
+		"judged":           {[]string{config, known}, "", "fixed in no version:; judged: CVE-2026-30405"},
 		"nothing found":    {[]string{config}, "", ""},
 		"it did not run":   {nil, "said nothing", ""},
 		"it broke halfway": {[]string{config, osv, `{"finding":`}, "govulncheck: unexpected EOF", ""},

@@ -71,7 +71,7 @@ func (s *Store) put(all []Reading) (changed bool) {
 }
 
 // putOne reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
-// touches nothing that an object stores.
+// changes no field that an object stores.
 func (s *Store) putOne(r Reading) bool {
 	switch last := s.last(r.Ref); {
 	case r.Object != nil:
