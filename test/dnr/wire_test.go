@@ -66,20 +66,8 @@ func (n network) serve(t *testing.T, p peers.Program, args ...string) {
 	inner := p.Command(args...)
 	command := n.server.Command(inner.Args...)
 	cmd := exec.Command(command[0], command[1:]...)
-	log := &fixture.Output{}
 	cmd.Env = slices.Concat(inner.Env, []string{"KEA_LOCKFILE_DIR=none", "KEA_PIDFILE_DIR=" + t.TempDir()})
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%.4000s", log)
-		}
-	})
+	fixture.Run(t, cmd)
 }
 
 // receives asks until the server answers, and returns the option's data.

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 // loopback is the address on which everything that a test starts listens.
 const loopback = "127.0.0.1"
 
-// patience with programs that start on a loaded machine.
-const patience = 60 * time.Second
+// startTime is how long a program may take to start on a loaded machine.
+const startTime = 60 * time.Second
 
 // freePort returns a port of 127.0.0.1 that no other test got.
 func freePort(t testing.TB) string {
@@ -41,13 +41,5 @@ func freePort(t testing.TB) string {
 // eventually retries until try returns nil.
 func eventually(t testing.TB, what string, try func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: did not happen within %s: %v", what, patience, err)
-		}
-	}
+	fixture.Eventually(t, what, startTime, try)
 }

@@ -32,7 +32,7 @@ func (a ask) query() *dns.Msg {
 // exchange queries over UDP, and over TCP if the answer is truncated.
 func exchange(t testing.TB, port string, a ask) *dns.Msg {
 	t.Helper()
-	client := dns.Client{Timeout: patience}
+	client := dns.Client{Timeout: startTime}
 	reply, _, err := client.Exchange(a.query(), loopback+":"+port)
 	if err == nil && reply.Truncated {
 		client.Net = "tcp"

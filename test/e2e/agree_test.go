@@ -186,7 +186,7 @@ NETS } } },
 } }
 `))
 	zones(t, filepath.Join(dir, "zones"), equivalentZone+"hello.demo 10 DYNA geoip!hello\n")
-	run(t, gdnsd.Command("-c", dir, "start"))
+	fixture.Run(t, gdnsd.Command("-c", dir, "start"))
 	return port
 }
 
@@ -233,7 +233,7 @@ zone:
     storage: DIR
     module: mod-geoip/m
 `))
-	run(t, knot.Command("-c", filepath.Join(dir, "knot.conf")))
+	fixture.Run(t, knot.Command("-c", filepath.Join(dir, "knot.conf")))
 	return port
 }
 
@@ -273,7 +273,7 @@ deep.er A 192.0.2.1
 controls { };
 zone "fn.example.org" { type primary; file "zone"; };
 `))
-	run(t, named.Command("-g", "-c", filepath.Join(dir, "named.conf")))
+	fixture.Run(t, named.Command("-g", "-c", filepath.Join(dir, "named.conf")))
 	awaitZone(t, port)
 	plain := func(name string, annotations ...string) fixture.Function {
 		return fixture.Function{Name: name, Clusters: []string{"mk-core"}, Annotations: fixture.Unprobed(annotations...)}

@@ -100,7 +100,7 @@ stub-zone:
 	name: "fn.example.org."
 	stub-addr: 127.0.0.1@UPSTREAM
 `))
-	run(t, unbound.Command("-d", "-c", conf))
+	fixture.Run(t, unbound.Command("-d", "-c", conf))
 	exchange := func(name, qtype string) (*dns.Msg, error) {
 		m := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
 		m.SetEdns0(1232, true)

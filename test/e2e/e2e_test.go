@@ -28,42 +28,16 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "nearcast-e2e")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
+	fixture.Main(m, func(dir string) error {
 		bin = dir
 		if err := fixture.Build(bin); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			return err
 		}
-		if err := functions.Build(context.Background(), filepath.Join(bin, "functions"), ""); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+		return functions.Build(context.Background(), filepath.Join(bin, "functions"), "")
+	})
 }
 
-// eventually retries until try returns nil, and returns how long it took.
-func eventually(t *testing.T, what string, bound time.Duration, try func() error) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for {
-		err := try()
-		took := time.Since(start)
-		if err == nil {
-			t.Logf("%s after %s", what, took.Round(10*time.Millisecond))
-			return took
-		}
-		if took > bound {
-			t.Fatalf("%s: did not happen within %s: %v", what, bound, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
+var eventually = fixture.Eventually
 
 // want compares a part of the lab's status.
 func want(got, wanted string) error {

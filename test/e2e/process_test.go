@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -21,32 +20,12 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
-// run starts a program and stops it with the test; its output is printed if the test
-// fails.
-func run(t *testing.T, cmd *exec.Cmd) *fixture.Output {
-	t.Helper()
-	log := &fixture.Output{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(cmd.Path), log)
-		}
-	})
-	return log
-}
-
 // coreDNS starts the image's CoreDNS, and waits until it answers at the port.
 func coreDNS(t *testing.T, corefile, port string) *fixture.Output {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "Corefile")
 	fixture.Write(t, path, corefile)
-	log := run(t, exec.Command(filepath.Join(bin, "coredns"), "-conf", path))
+	log := fixture.Run(t, exec.Command(filepath.Join(bin, "coredns"), "-conf", path))
 	eventually(t, "CoreDNS answers", slack, func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), "127.0.0.1:"+port)
 		if err == nil && len(reply.Answer) == 0 {

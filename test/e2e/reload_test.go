@@ -37,17 +37,8 @@ func TestSignalledReloads(t *testing.T) {
 		return fmt.Sprintf("fn.example.org:5399 {\n bind %s\n prometheus %s\n nearcast {\n  cluster us-azure\n  manifests %s\n  ttl 1 %d\n }\n}\n", fixture.Loopback(), reloadMetrics, manifests, ttl)
 	}
 	fixture.Write(t, corefile, good(1))
-	log := &fixture.Output{}
 	cmd := exec.Command(filepath.Join(bin, "coredns"), "-conf", corefile)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	}()
+	log := fixture.Run(t, cmd)
 	ask := func() (uint32, error) {
 		client := dns.Client{Timeout: 5 * time.Second}
 		reply, _, err := client.Exchange(new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA), reloadDNS)

@@ -70,7 +70,7 @@ func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
 `))
 	answered := func(program string) func() {
 		cmd := exec.Command(program, "-conf", corefile)
-		log := run(t, cmd)
+		log := fixture.Run(t, cmd)
 		eventually(t, filepath.Dir(program)+" answers", slack, func() error {
 			reply, err := dns.Exchange(new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA), "127.0.0.1:"+port)
 			if err != nil {
@@ -84,7 +84,7 @@ func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
 		})
 		return func() {
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			_ = cmd.Wait() // run waits too, and finds that it has exited
+			_ = cmd.Wait() // fixture.Run waits too, and finds that it has exited
 			if strings.Contains(log.String(), "refused: snapshot") {
 				t.Errorf("got %s", log)
 			}

@@ -2,10 +2,8 @@ package feed
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,19 +41,15 @@ func TestBINDTakesAFeed(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
 	conf := filepath.Join(w.dir, "named.conf")
 	fixture.Write(t, conf, fmt.Sprintf(bindConf, w.dir, port, secret, w.port))
-	w.run("named", named.Command("-g", "-c", conf))
+	log := fixture.Run(t, named.Command("-g", "-c", conf))
 	follows(t, w, func() string { return theirs(port) })
 	// Four SOAs, the address removed and the address added.
 	difference := regexp.MustCompile(`Transfer completed: 1 messages, 6 records, (\d+) bytes`)
 	var differences [][]string
 	// BIND answers from a transfer before it logs the transfer.
 	eventually(t, "BIND logs all differences, and one whole zone", 5*time.Second, "true, 1", func() string {
-		log, err := os.ReadFile(filepath.Join(w.dir, "named.log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		differences = difference.FindAllStringSubmatch(string(log), -1)
-		return fmt.Sprintf("%t, %d", len(differences) >= 3, strings.Count(string(log), "Transfer completed")-len(differences))
+		differences = difference.FindAllStringSubmatch(log.String(), -1)
+		return fmt.Sprintf("%t, %d", len(differences) >= 3, log.Count("Transfer completed")-len(differences))
 	})
 	t.Logf("differences of %s octets", differences[0][1])
 }
@@ -87,7 +81,7 @@ func TestBINDServesTheZoneAsARegionSeesIt(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
 	conf := filepath.Join(w.dir, "named.conf")
 	fixture.Write(t, conf, fmt.Sprintf(plainConf, w.dir, port, secret, w.port))
-	w.run("named", named.Command("-g", "-c", conf))
+	fixture.Run(t, named.Command("-g", "-c", conf))
 	follows(t, w, func() string { return theirs(port) })
 }
 

@@ -126,45 +126,13 @@ func (w *world) start() {
 	w.t.Helper()
 	w.process = exec.Command(os.Args[0])
 	w.process.Env = append(os.Environ(), corefileEnv+"="+w.corefile)
-	w.process.Stdout, w.process.Stderr = w.log("nearcast"), w.log("nearcast")
-	if err := w.process.Start(); err != nil {
-		w.t.Fatal(err)
-	}
+	fixture.Run(w.t, w.process)
 }
 
 // kill ends the server like a crash.
 func (w *world) kill() {
 	_ = w.process.Process.Kill() // it may have exited
 	_ = w.process.Wait()         // killed
-}
-
-// log opens a log that is shown if the test fails.
-func (w *world) log(name string) *os.File {
-	path := filepath.Join(w.dir, name+".log")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		f.Close()
-		if text, err := os.ReadFile(path); err == nil && w.t.Failed() {
-			w.t.Logf("%s:\n%s", name, text)
-		}
-	})
-	return f
-}
-
-// run runs a program of another project until the test ends.
-func (w *world) run(name string, cmd *exec.Cmd) {
-	w.t.Helper()
-	cmd.Stdout, cmd.Stderr = w.log(name), w.log(name)
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have exited
-		_ = cmd.Wait()         // killed
-	})
 }
 
 // fail stops the backend at the address, heal starts it again.
@@ -205,17 +173,10 @@ func theirs(port int) string { return ask(new(dns.Msg).SetQuestion(name, dns.Typ
 // eventually retries until the answer is as wanted, and returns how long it took.
 func eventually(t *testing.T, what string, bound time.Duration, want string, try func() string) time.Duration {
 	t.Helper()
-	start := time.Now()
-	for {
-		got := try()
-		took := time.Since(start)
-		if got == want {
-			t.Logf("%s after %s", what, took.Round(time.Millisecond))
-			return took
+	return fixture.Eventually(t, what, bound, func() error {
+		if got := try(); got != want {
+			return fmt.Errorf("got %q, want %q", got, want)
 		}
-		if took > bound {
-			t.Fatalf("%s: got %q, want %q within %s", what, got, want, bound)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return nil
+	})
 }

@@ -54,7 +54,7 @@ func TestKnotResolverTakesAFeed(t *testing.T) {
 		<-done
 	}()
 	fixture.Write(t, filepath.Join(w.dir, "kresd.conf"), fmt.Sprintf(knotConf, w.dir, port))
-	w.run("kresd", knotCommand(t, kresd, w.dir))
+	fixture.Run(t, knotCommand(t, kresd, w.dir))
 	follows(t, w, func() string { return theirs(port) })
 }
 

@@ -31,6 +31,6 @@ func TestPowerDNSTakesAFeed(t *testing.T) {
 	w := newWorld(t, "feed mk to 127.0.0.0/8 key carrier")
 	fixture.Write(t, filepath.Join(w.dir, "recursor.conf"), fmt.Sprintf(powerDNSConf, w.dir, port))
 	fixture.Write(t, filepath.Join(w.dir, "rpz.lua"), fmt.Sprintf(powerDNSRPZ, w.port, secret))
-	w.run("pdns_recursor", recursor.Command("--config-dir="+w.dir))
+	fixture.Run(t, recursor.Command("--config-dir="+w.dir))
 	follows(t, w, func() string { return theirs(port) })
 }

@@ -33,6 +33,6 @@ func TestUnboundTakesAFeed(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf("feed mk to 127.0.0.1 notify 127.0.0.1:%d", port))
 	conf := filepath.Join(w.dir, "unbound.conf")
 	fixture.Write(t, conf, fmt.Sprintf(unboundConf, w.dir, port, w.port))
-	w.run("unbound", unbound.Command("-d", "-c", conf))
+	fixture.Run(t, unbound.Command("-d", "-c", conf))
 	follows(t, w, func() string { return theirs(port) })
 }

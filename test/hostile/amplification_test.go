@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -334,19 +333,7 @@ func gdnsd(t *testing.T) string {
 // peer starts another project's server, and waits until it answers at the address.
 func peer(t *testing.T, cmd *exec.Cmd, addr string) string {
 	t.Helper()
-	out := &fixture.Output{}
-	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%.8000s", filepath.Base(cmd.Path), out)
-		}
-	})
+	fixture.Run(t, cmd)
 	eventually(t, "it answers", func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), addr)
 		if err == nil && len(reply.Answer) == 0 {

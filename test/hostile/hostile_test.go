@@ -4,14 +4,12 @@
 package hostile
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,19 +22,10 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "nearcast-hostile")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
+	fixture.Main(m, func(dir string) error {
 		bin = dir
-		if err := fixture.Build(bin, "coredns", "nearcast", "nearcast-speaker"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+		return fixture.Build(bin, "coredns", "nearcast", "nearcast-speaker")
+	})
 }
 
 // slack is what a loaded machine may add to any bound.
@@ -48,23 +37,11 @@ type program struct {
 	log *fixture.Output
 }
 
-// run starts a program; its output is printed if the test fails.
+// run starts a program, which ends with the test.
 func run(t *testing.T, name string, args ...string) *program {
 	t.Helper()
-	p := &program{exec.Command(name, args...), &fixture.Output{}}
-	p.Stdout, p.Stderr = p.log, p.log
-	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = p.Process.Signal(syscall.SIGTERM)
-		_ = p.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%.8000s", filepath.Base(p.Path), p.log)
-		}
-	})
-	return p
+	cmd := exec.Command(name, args...)
+	return &program{cmd, fixture.Run(t, cmd)}
 }
 
 // world is a directory with a federation, and the address of the server that reads it.
@@ -129,16 +106,5 @@ func (w *world) ask(t *testing.T, name string, qtype uint16) string {
 // eventually tries until try returns nil.
 func eventually(t *testing.T, what string, try func() error) time.Duration {
 	t.Helper()
-	start := time.Now()
-	for {
-		err := try()
-		took := time.Since(start)
-		if err == nil {
-			return took
-		}
-		if took > slack {
-			t.Fatalf("%s: not within %s: %v", what, slack, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	return fixture.Eventually(t, what, slack, try)
 }

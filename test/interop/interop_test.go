@@ -15,8 +15,6 @@
 package interop
 
 import (
-	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -27,36 +25,13 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "nearcast-interop")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
+	fixture.Main(m, func(dir string) error {
 		bin = dir
-		if err := fixture.Build(bin, "nearcast-speaker"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+		return fixture.Build(bin, "nearcast-speaker")
+	})
 }
 
 // slack is what a loaded machine may add to any bound.
 const slack = 20 * time.Second
 
-// eventually tries until try returns nil.
-func eventually(t *testing.T, what string, bound time.Duration, try func() error) {
-	t.Helper()
-	start := time.Now()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Since(start) > bound {
-			t.Fatalf("%s: not within %s: %v", what, bound, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
+var eventually = fixture.Eventually

@@ -53,15 +53,15 @@ type reply struct {
 	msg     *dns.Msg
 }
 
-// ask sends a question from the client's address. If no reply arrives within patience,
+// ask sends a question from the client's address. If no reply arrives within the timeout,
 // the query was dropped.
-func ask(q question, server string, patience time.Duration) reply {
+func ask(q question, server string, timeout time.Duration) reply {
 	network := "udp"
 	var local net.Addr = &net.UDPAddr{IP: q.client.AsSlice()}
 	if q.tcp {
 		network, local = "tcp", &net.TCPAddr{IP: q.client.AsSlice()}
 	}
-	client := dns.Client{Net: network, Timeout: patience, UDPSize: 4096, Dialer: &net.Dialer{LocalAddr: local, Timeout: 10 * time.Second}}
+	client := dns.Client{Net: network, Timeout: timeout, UDPSize: 4096, Dialer: &net.Dialer{LocalAddr: local, Timeout: 10 * time.Second}}
 	m, _, err := client.Exchange(q.message(), server)
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
 		return reply{dropped: true}
@@ -74,14 +74,14 @@ func ask(q question, server string, patience time.Duration) reply {
 const atOnce = 200
 
 // askAll sends all questions, each to its own server, and returns the replies in order.
-func askAll(questions []question, server func(question) string, patience time.Duration) []reply {
+func askAll(questions []question, server func(question) string, timeout time.Duration) []reply {
 	replies := make([]reply, len(questions))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range atOnce {
 		wg.Go(func() {
 			for i := range next {
-				replies[i] = ask(questions[i], server(questions[i]), patience)
+				replies[i] = ask(questions[i], server(questions[i]), timeout)
 			}
 		})
 	}

@@ -85,7 +85,7 @@ func (c *corpus) askAll(port func(question) string) []reply {
 	return inPhases(c.questions, port, silence)
 }
 
-func inPhases(questions []question, port func(question) string, patience time.Duration) (replies []reply) {
+func inPhases(questions []question, port func(question) string, timeout time.Duration) (replies []reply) {
 	server := func(q question) string { return net.JoinHostPort("127.0.0.1", port(q)) }
 	filled := true // whether BIND's cache may be non-empty
 	for len(questions) > 0 {
@@ -97,17 +97,17 @@ func inPhases(questions []question, port func(question) string, patience time.Du
 			time.Sleep(cacheless)
 			filled = false
 		}
-		replies = append(replies, askAll(questions[:n], server, patience)...)
+		replies = append(replies, askAll(questions[:n], server, timeout)...)
 		questions = questions[n:]
 	}
 	return replies
 }
 
 // both queries two servers at once.
-func both(questions []question, one, two func(question) string, patience time.Duration) (first, second []reply) {
+func both(questions []question, one, two func(question) string, timeout time.Duration) (first, second []reply) {
 	var wg sync.WaitGroup
-	wg.Go(func() { first = inPhases(questions, one, patience) })
-	wg.Go(func() { second = inPhases(questions, two, patience) })
+	wg.Go(func() { first = inPhases(questions, one, timeout) })
+	wg.Go(func() { second = inPhases(questions, two, timeout) })
 	wg.Wait()
 	return first, second
 }
@@ -130,7 +130,7 @@ func (c *corpus) difference(q question) difference {
 	return difference{question: q, path: p, setup: c.of(q).relevant(q, p)}
 }
 
-// compare queries two servers, and repeats with more patience the questions whose replies
+// compare queries two servers, and repeats with a longer timeout the questions whose replies
 // differ: a loaded machine drops queries too.
 func (c *corpus) compare(one, two func(question) string) (differences []difference) {
 	first, second := both(c.questions, one, two, silence)

@@ -64,7 +64,7 @@ quiet=yes
 	query := func(name string, qtype uint16) question {
 		return question{name: name, qtype: qtype, rd: true, client: loopback}
 	}
-	eventually(t, "PowerDNS answers", patience, func() error {
+	eventually(t, "PowerDNS answers", startTime, func() error {
 		return ask(query("h1.w.test.", dns.TypeA), net.JoinHostPort("127.0.0.1", port), silence).err
 	})
 	var questions []question

@@ -246,9 +246,9 @@ func publish(t *testing.T, all []list, names int) {
 			}
 			for _, q := range asked(l, names) {
 				q.client = netip.AddrFrom4([4]byte{127, byte(i / 250), byte(i % 250), 1})
-				theirs := ask(q, net.JoinHostPort("127.0.0.1", port), patience)
+				theirs := ask(q, net.JoinHostPort("127.0.0.1", port), startTime)
 				q.client = loopback
-				if ours := ask(q, net.JoinHostPort("127.0.0.1", mine[i]), patience); !alike(l.zone, theirs, ours) {
+				if ours := ask(q, net.JoinHostPort("127.0.0.1", mine[i]), startTime); !alike(l.zone, theirs, ours) {
 					if differences++; differences <= 2 {
 						t.Errorf("%s: %s\n BIND:     %s\n Nearcast: %s", l.name, q.name, theirs, ours)
 					}
@@ -331,7 +331,7 @@ logging { channel all { stderr; severity info; }; category default { all; }; };
 	path := filepath.Join(dir, "named.conf")
 	fixture.Write(t, path, conf.String())
 	log := fixture.Run(t, named.Command("-g", "-n", "2", "-c", path))
-	eventually(t, "BIND has read the lists", 10*patience, func() error {
+	eventually(t, "BIND has read the lists", 10*startTime, func() error {
 		text := log.String()
 		used, refused := strings.Count(text, "reload done: success"), strings.Count(text, "not loaded due to errors")
 		if used+refused < len(all) || !strings.Contains(text, "all zones loaded") {
@@ -359,7 +359,7 @@ func ourLists(t *testing.T, dir, upstream string, all []list) (ports []string) {
 		}
 	})
 	for _, port := range ports { // a server that never served cannot be stopped
-		eventually(t, "Nearcast answers", patience, func() error {
+		eventually(t, "Nearcast answers", startTime, func() error {
 			return ask(question{name: "ready.test.", qtype: dns.TypeA, rd: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), time.Second).err
 		})
 	}

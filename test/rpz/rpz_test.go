@@ -33,21 +33,7 @@ func freePort(t testing.TB) string {
 	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
-// eventually retries until try returns nil.
-func eventually(t testing.TB, what string, bound time.Duration, try func() error) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for {
-		err := try()
-		if err == nil {
-			return time.Since(start)
-		}
-		if time.Since(start) > bound {
-			t.Fatalf("%s: did not happen within %s: %v", what, bound, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
+var eventually = fixture.Eventually
 
 // says waits until a program has printed the text.
 func says(t testing.TB, log *fixture.Output, text string, bound time.Duration) {

@@ -26,8 +26,8 @@ import (
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// patience with programs that start on a loaded machine.
-const patience = 60 * time.Second
+// startTime is how long a program may take to start on a loaded machine.
+const startTime = 60 * time.Second
 
 // zoneFiles writes the policy zones of all setups below dir.
 func zoneFiles(t testing.TB, dir string, setups []setup) {
@@ -84,7 +84,7 @@ logging { category default { stderr; }; channel stderr { stderr; severity notice
 	for _, s := range setups {
 		zones += len(s.zones)
 	}
-	eventually(t, "BIND has the rules", patience, func() error {
+	eventually(t, "BIND has the rules", startTime, func() error {
 		text := log.String()
 		if strings.Contains(text, "not loaded due to errors") {
 			t.Fatalf("BIND refuses a zone:\n%s", text)
@@ -164,7 +164,7 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		}
 	})
 	for _, port := range ports {
-		eventually(t, "Nearcast is ready", patience, func() error {
+		eventually(t, "Nearcast is ready", startTime, func() error {
 			r := ask(question{name: "ns.test.", qtype: dns.TypeTXT, rd: true, edns: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), silence)
 			if r.msg != nil && strings.Contains(r.msg.String(), "(Not Ready)") {
 				return errors.New("its zones are not loaded")

@@ -43,7 +43,7 @@ func TestTheSameHitsAreLoggedAsByBIND(t *testing.T) {
 	golog.SetOutput(io.Discard) // so that nothing else writes to our
 	for i, want := range []bool{false, false, true, true, false, true} {
 		zone := fmt.Sprintf("p%d.rpz", i+1)
-		eventually(t, "BIND logs as wanted", patience, func() error {
+		eventually(t, "BIND logs as wanted", startTime, func() error {
 			if got := strings.Contains(their.String(), " via h") && logsOf(their.String(), zone); got != want {
 				return fmt.Errorf("hits of %s logged: %t\n%s", zone, got, their)
 			}

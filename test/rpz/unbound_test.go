@@ -57,7 +57,7 @@ remote-control:
 	control-enable: no
 `, dir, port, strings.TrimSpace(tags.String()), server.String(), zones.String(), upstream))
 	log := fixture.Run(t, program.Command("-d", "-c", path))
-	says(t, log, "start of service", patience)
+	says(t, log, "start of service", startTime)
 	return port
 }
 
@@ -162,7 +162,7 @@ func TestSecondOpinionOfUnbound(t *testing.T) {
 	}
 }
 
-// three queries three servers, and repeats with patience the questions on which they disagree.
+// three queries three servers, and repeats with a longer timeout the questions on which they disagree.
 func (c *corpus) three(ports ...func(question) string) [][]reply {
 	replies := make([][]reply, len(ports))
 	for i, port := range ports {
