@@ -9,11 +9,9 @@ import (
 	"testing"
 
 	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/direct"
@@ -68,36 +66,23 @@ func start(t *testing.T, name, text, dir string) {
 	t.Helper()
 	text = strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "192.0.2.53", "127.0.0.1:1", "    ready\n", "    ready 127.0.0.1:0\n").Replace(text)
 	text = keys.ReplaceAllStringFunc(text, onFreePorts)
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: name, Contents: []byte(text), ServerTypeName: "dns"})
+	instance, err := coredns.Start(text)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	// A server that never served cannot be stopped.
 	client := dns.Client{}
 	if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), plain(instance)); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-	if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
-		t.Errorf("%s: %v", name, errs)
-	}
-	if err := instance.Stop(); err != nil {
+	if err := coredns.Stop(instance); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 }
 
-// quiet has CoreDNS print nothing, and gives it our order of plugins.
-func quiet(t *testing.T) {
-	t.Helper()
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
-	if err := directives.Install(); err != nil {
-		t.Fatal(err)
-	}
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 func TestEveryExampleStarts(t *testing.T) {
-	quiet(t)
 	examples, err := filepath.Glob("*.Corefile")
 	if err != nil || len(examples) < 5 {
 		t.Fatalf("%d examples, %v", len(examples), err)

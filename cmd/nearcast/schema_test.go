@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/base/program"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
@@ -82,11 +83,14 @@ func TestExplainOfPolicyZonesConformsToItsSchema(t *testing.T) {
 	socket := filepath.Join(dir, "s")
 	corefile := ".:0 {\nbind " + fixture.AnotherLoopback() + "\nrpz {\n" + zones.String() + "servfail-until-ready no\nadmin " + socket + "\n}\nfile " + filepath.Join(dir, "truth") + " example\n}\n"
 	fixture.Write(t, filepath.Join(dir, "truth"), "@ 60 SOA ns host 1 2 3 4 5\n@ 60 NS ns\n")
-	instance, err := start(corefile)
+	if err := coredns.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	instance, err := coredns.Start(corefile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop(instance)
+	defer func() { _ = coredns.Stop(instance) }() // what is left ends with the test
 	seen := map[string]bool{}
 	for _, name := range []string{"www.example", "mail.example"} {
 		for _, from := range []string{"192.0.2.1", "203.0.113.1", "198.51.100.1", "2001:db8::1"} {

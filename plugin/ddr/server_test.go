@@ -1,16 +1,12 @@
 package ddr
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// These plugins appear beside ddr in the tests' Corefiles.
@@ -20,18 +16,11 @@ import (
 	_ "github.com/coredns/coredns/plugin/template"
 	_ "github.com/coredns/coredns/plugin/tls"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // server is a CoreDNS server; port 0 gives each network its own port.
 type server struct{ udp, tcp string }
@@ -44,17 +33,11 @@ func (s server) at(network string) string {
 	return s.tcp
 }
 
-// serve starts the Corefile, with LOOPBACK replaced by an address of the test's own, and
-// returns its servers.
+// serve starts the Corefile and returns its servers.
 func serve(t *testing.T, corefile string) []server {
 	t.Helper()
-	corefile = strings.ReplaceAll(corefile, "LOOPBACK", fixture.AnotherLoopback())
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []server
-	for _, s := range instance.Servers() {
+	for _, s := range coredns.Serve(t, corefile).Instance.Servers() {
 		var one server
 		if addr := s.LocalAddr(); addr != nil {
 			one.udp = addr.String()
@@ -64,22 +47,6 @@ func serve(t *testing.T, corefile string) []server {
 		}
 		all = append(all, one)
 	}
-	t.Cleanup(func() {
-		for _, s := range all { // a server that never served cannot be stopped
-			if conn, err := net.DialTimeout("tcp", s.tcp, time.Second); err == nil {
-				conn.Close()
-			}
-			if s.tcp != "" && s.udp != "" {
-				_, _ = dns.Exchange(new(dns.Msg).SetQuestion("warm-up.invalid.", dns.TypeA), s.udp)
-			}
-		}
-		for _, err := range instance.ShutdownCallbacks() {
-			t.Error(err)
-		}
-		if err := instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	return all
 }
 
@@ -246,7 +213,7 @@ func TestInvalidLinesAreRefused(t *testing.T) {
 		"designate dns.example h2 dohpath /dns-query{":   `Corefile:3 - Error during parsing: "/dns-query{": a space is missing before the {`,
 		"}\nddr {": "ddr is in this server block twice",
 	} {
-		_, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(".:0 {\nddr {\n" + body + "\n}\n}"), ServerTypeName: "dns"})
+		_, err := coredns.Start(".:0 {\nddr {\n" + body + "\n}\n}")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", body, err, want)
 		}

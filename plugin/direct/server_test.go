@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// These plugins appear next to direct in the tests' Corefiles.
@@ -38,7 +35,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/tcp" // CoreDNS's own servers read queries like direct
@@ -46,14 +43,7 @@ import (
 
 var _ Prompt = (*nearcast.Nearcast)(nil)
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // the tests read what they need of the log themselves
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // freePort returns a free port of the tests' own host: direct needs a fixed port.
 func freePort(t testing.TB) int {
@@ -75,10 +65,6 @@ func federated(t testing.TB, functions ...fixture.Function) string {
 
 var hello = fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames}
 
-func input(corefile string) caddy.CaddyfileInput {
-	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
-}
-
 // fill replaces words in capitals by values.
 func fill(corefile string, pairs ...any) string {
 	for i := range pairs {
@@ -92,30 +78,16 @@ func fill(corefile string, pairs ...any) string {
 
 // server is a running CoreDNS.
 type server struct {
-	t        testing.TB
-	instance *caddy.Instance
+	*coredns.Server
+	t testing.TB
 }
 
 // serve starts CoreDNS until the test ends.
 func serve(t testing.TB, corefile string) *server {
 	t.Helper()
-	instance, err := caddy.Start(input(corefile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, instance: instance}
-	t.Cleanup(s.stop)
+	s := &server{coredns.Serve(t, corefile), t}
+	t.Cleanup(s.settle)
 	return s
-}
-
-func (s *server) stop() {
-	s.settle()
-	if errs := s.instance.ShutdownCallbacks(); len(errs) > 0 {
-		s.t.Error(errs)
-	}
-	if err := s.instance.Stop(); err != nil {
-		s.t.Error(err)
-	}
 }
 
 // settle waits until CoreDNS's own server has started: one that never served cannot be
@@ -125,11 +97,9 @@ func (s *server) settle() { time.Sleep(30 * time.Millisecond) }
 func (s *server) reload(corefile string) {
 	s.t.Helper()
 	s.settle()
-	next, err := s.instance.Restart(input(corefile))
-	if err != nil {
+	if err := s.Restart(corefile); err != nil {
 		s.t.Fatal(err)
 	}
-	s.instance = next
 }
 
 // at returns an address of the tests' own host.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -40,7 +40,7 @@ func TestDirectIsOffAndSaysWhyIfItCouldDiffer(t *testing.T) {
 			if n := opened(); n != 0 {
 				t.Errorf("%d listeners are open", n)
 			}
-			if got := ask(t, s.instance.Servers()[0].LocalAddr().String(), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR") && !strings.HasPrefix(got, "SERVFAIL") {
+			if got := ask(t, s.Instance.Servers()[0].LocalAddr().String(), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR") && !strings.HasPrefix(got, "SERVFAIL") {
 				t.Errorf("answered %s", got)
 			}
 		})
@@ -95,7 +95,7 @@ func TestAFaultyLineKeepsTheServerFromStarting(t *testing.T) {
 	} {
 		t.Run(strings.Fields(c.reason)[0], func(t *testing.T) {
 			corefile := "fn.example.org:PORT {\n" + c.corefile + nearcastBlock + "}"
-			instance, err := caddy.Start(input(fill(corefile, "PORT", freePort(t), "DIR", federated(t, hello))))
+			instance, err := coredns.Start(fill(corefile, "PORT", freePort(t), "DIR", federated(t, hello)))
 			if err == nil {
 				_ = instance.Stop()
 				t.Fatal("started")

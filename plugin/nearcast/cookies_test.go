@@ -74,7 +74,7 @@ func (s *server) hasSecretsOf(file string) bool {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i, _ := instances.In(s.instance)
+	i, _ := instances.In(s.Instance)
 	return slices.Equal(i.sources[0].blocks[0].Cookies().Secrets(), want.Secrets())
 }
 

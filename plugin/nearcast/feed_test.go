@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
 	_ "github.com/coredns/coredns/plugin/tsig"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -37,7 +37,7 @@ func (s *server) transfer(zone, key string, serial uint32) ([]string, error) {
 		t.TsigSecret = map[string]string{key: feedSecret}
 		m.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
 	}
-	envelopes, err := t.In(m, s.tcp)
+	envelopes, err := t.In(m, s.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *server) serial(zone, key string) uint32 {
 		client.TsigSecret = map[string]string{key: feedSecret}
 		m.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
 	}
-	reply, _, err := client.Exchange(m, s.udp)
+	reply, _, err := client.Exchange(m, s.UDP)
 	if err != nil || len(reply.Answer) != 1 {
 		s.t.Fatalf("SOA of %s: %v\n%v", zone, err, reply)
 	}
@@ -187,7 +187,7 @@ func TestOnlyAllowedClientsTransferAFeed(t *testing.T) {
 	wrong := &dns.Transfer{TsigSecret: map[string]string{"carrier.": "d3Jvbmc="}}
 	m := new(dns.Msg).SetAxfr(policies[0])
 	m.SetTsig("carrier.", dns.HmacSHA256, 300, time.Now().Unix())
-	if envelopes, err := wrong.In(m, s.tcp); err == nil {
+	if envelopes, err := wrong.In(m, s.TCP); err == nil {
 		if e := <-envelopes; e.Error == nil || len(e.RR) > 0 {
 			t.Errorf("got %v for a wrong secret", e)
 		}
@@ -206,7 +206,7 @@ func (s *server) askSigned(source, key, name string, qtype uint16) (*dns.Msg, er
 		client.TsigSecret = map[string]string{key: feedSecret}
 		m.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
 	}
-	reply, _, err := client.Exchange(m, s.tcp)
+	reply, _, err := client.Exchange(m, s.TCP)
 	return reply, err
 }
 
@@ -288,17 +288,16 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 			corefile, strings.Replace(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster", 1),
 			strings.Replace(corefile, "feed de", "feed all to 127.0.0.0/8 key other\n\t\tfeed de", 1), corefile,
 		} {
-			next, err := s.instance.Restart(s.input(text))
+			err := s.Restart(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.instance = next
 			if got := s.serial(apex, "carrier."); got != serial {
 				t.Errorf("serial %d after reload %d, want %d", got, i, serial)
 			}
 		}
 		bad := strings.Replace(corefile, "ttl", "", 1) + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n"
-		if _, err := s.instance.Restart(s.input(strings.Replace(bad, "hostmaster", "ttl 1 2\n\t\thostmaster", 1))); err == nil {
+		if err := s.Restart(strings.Replace(bad, "hostmaster", "ttl 1 2\n\t\thostmaster", 1)); err == nil {
 			t.Fatal("started")
 		}
 		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 10*time.Second)
@@ -334,7 +333,7 @@ func TestBadFeedsNameTheirLine(t *testing.T) {
 		{"feed b/a key carrier\n\t\tfeed a tenant b key carrier", "Corefile:9: feed: a.b._rpz.fn.example.org. is the zone name of the feeds of b/a and of a for tenant b"},
 		{"feed a.b key carrier", "Corefile:8: feed: a.b cannot be part of a domain name"},
 	} {
-		instance, err := caddy.Start(input(strings.ReplaceAll(feeding(c.lines), "DIR", dir)))
+		instance, err := coredns.Start(strings.ReplaceAll(feeding(c.lines), "DIR", dir))
 		if err == nil {
 			instance.ShutdownCallbacks()
 			_ = instance.Stop()

@@ -47,7 +47,7 @@ func (s *server) transferBy(algorithm, zone string, qtype uint16) (records, rcod
 	}
 	m.SetTsig("carrier.", algorithm, 300, time.Now().Unix())
 	client := dns.Client{Net: "tcp", Timeout: 5 * time.Second, TsigSecret: map[string]string{"carrier.": feedSecret}}
-	reply, _, err := client.Exchange(m, s.tcp)
+	reply, _, err := client.Exchange(m, s.TCP)
 	if reply == nil {
 		return 0, -1, err
 	}

@@ -63,7 +63,7 @@ func TestReadinessWaitsForEverySource(t *testing.T) {
 		t.Error("ready before its source was acquired")
 	}
 	s := serve(t, atMkCore, federated(t, hello))
-	i := storedInstance(t, s.instance)
+	i := storedInstance(t, s.Instance)
 	if !i.Ready() {
 		t.Error("not ready with a state and nothing to probe")
 	}

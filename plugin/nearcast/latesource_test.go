@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -22,7 +22,7 @@ func TestAServerStartsFromItsSnapshotBeforeItsManifestsExist(t *testing.T) {
 	missing := "plugin/nearcast: Corefile:6 - Error during parsing: manifests: stat " + manifests + ": no such file"
 	refused := func() {
 		t.Helper()
-		instance, err := caddy.Start(input(strings.ReplaceAll(corefile, "DIR", dir)))
+		instance, err := coredns.Start(strings.ReplaceAll(corefile, "DIR", dir))
 		if err == nil {
 			_ = instance.Stop()
 		}

@@ -32,7 +32,7 @@ var besideOwnServer = []fixture.Function{
 
 func TestAZoneWithoutNSNamesThisServer(t *testing.T) {
 	s := serve(t, withoutNS("claim demo fn.example.org addresses 0.0.0.0/0"), federated(t, besideOwnServer...))
-	host, _, _ := net.SplitHostPort(s.udp)
+	host, _, _ := net.SplitHostPort(s.UDP)
 	for _, c := range []struct {
 		name  string
 		qtype uint16
@@ -62,7 +62,7 @@ func TestAZoneWithoutNSNamesThisServer(t *testing.T) {
 func TestAServerNamedByNSHidesWhatTheDefaultHides(t *testing.T) {
 	dir := federated(t, besideOwnServer...)
 	own := serve(t, withoutNS(), dir)
-	host, _, _ := net.SplitHostPort(own.udp)
+	host, _, _ := net.SplitHostPort(own.UDP)
 	named := serve(t, withoutNS("ns ns.dns.fn.example.org "+host), dir)
 	for _, name := range []string{"", "dns.", "ns.dns.", "x.dns.", "x.ns.dns.", "any.", "_web._tcp.ns.dns.", "hello.demo."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeNS, dns.TypeSOA, dns.TypeSRV, dns.TypeTXT, dns.TypeANY} {
@@ -117,7 +117,7 @@ func TestDenialsIncludeTheZonesOwnServer(t *testing.T) {
 
 func TestAFeedHasTheZonesOwnServer(t *testing.T) {
 	s := serve(t, withoutNS("feed de to 127.0.0.0/8"), federated(t, hello))
-	host, _, _ := net.SplitHostPort(s.udp)
+	host, _, _ := net.SplitHostPort(s.UDP)
 	s.expectTransfer("fn.example.org.", "", []string{
 		"fn.example.org. 30 IN NS ns.dns.fn.example.org.", "ns.dns.fn.example.org. 30 IN A " + host,
 		"hello.demo.fn.example.org. 10 IN A 192.0.2.4",

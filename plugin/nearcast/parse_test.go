@@ -9,6 +9,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -93,7 +94,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"manifests DIR/manifests", "cluster or at is required"},
 	} {
 		corefile := strings.ReplaceAll(". {\nnearcast fn.example.org {\n"+c.body+"\n}\n}", "DIR", dir)
-		_, err := caddy.Start(input(corefile))
+		_, err := coredns.Start(corefile)
 		if err == nil {
 			t.Errorf("%q started", c.body)
 			continue
@@ -192,7 +193,7 @@ func TestADirectoryThatCannotBeCreatedIsNamedWithItsLine(t *testing.T) {
 		"snapshot DIR/lost/x":       "plugin/nearcast: Corefile:5: snapshot: cannot create the directory DIR/lost/x: ",
 		"admin DIR/lost/admin.sock": "admin: cannot create the directory DIR/lost: ",
 	} {
-		instance, err := caddy.Start(input(strings.ReplaceAll(strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\t"+key, 1), "DIR", dir)))
+		instance, err := coredns.Start(strings.ReplaceAll(strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\t"+key, 1), "DIR", dir))
 		if err == nil {
 			_ = instance.Stop()
 		}

@@ -108,7 +108,7 @@ func prefixOfCase(t *testing.T, text string) netip.Prefix {
 func TestEveryPolicyOrdersEveryClientFromBothSources(t *testing.T) {
 	for source, s := range policyServers(t) {
 		s.expect("nearest.demo.fn.example.org.", dns.TypeA, "10.1.0.0/16", "NOERROR 192.0.2.1", 5*time.Second)
-		view := storedInstance(t, s.instance).sites[0].View()
+		view := storedInstance(t, s.Instance).sites[0].View()
 		for _, c := range policyCases {
 			var subnet netip.Prefix
 			var m = query(c.policy+".demo.fn.example.org.", dns.TypeA, "")
@@ -156,7 +156,7 @@ func TestEveryPolicyOrdersEveryClientFromBothSources(t *testing.T) {
 func TestDigSeesWhatThePoliciesSay(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
 	s := policyServers(t)["manifests"]
-	host, port, _ := strings.Cut(s.udp, ":")
+	host, port, _ := strings.Cut(s.UDP, ":")
 	address := map[string]string{"de-wide": "192.0.2.4", "mk-core": "192.0.2.1", "us-azure": "192.0.2.2"}
 	for _, c := range policyCases {
 		args := []string{"@" + host, "-p", port, c.policy + ".demo.fn.example.org", "A"}

@@ -55,7 +55,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		load.Go(func() {
 			client := dns.Client{Timeout: 5 * time.Second}
 			for ctx.Err() == nil {
-				reply, _, err := client.Exchange(query("hello.demo.fn.example.org.", dns.TypeA, "10.2.0.0/24"), s.udp)
+				reply, _, err := client.Exchange(query("hello.demo.fn.example.org.", dns.TypeA, "10.2.0.0/24"), s.UDP)
 				if text := fmt.Sprint(err); err != nil {
 					lost.Store(&text)
 				} else if text := summary(reply); text != "NOERROR 192.0.2.2" {
@@ -67,7 +67,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	}
 	reload := func(i int) {
 		if i%2 == 1 {
-			if _, err := s.instance.Restart(s.input(broken[i/2%len(broken)])); err == nil {
+			if err := s.Restart(broken[i/2%len(broken)]); err == nil {
 				t.Fatalf("reload %d started an invalid configuration", i)
 			}
 			return
@@ -75,11 +75,10 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		// Every second valid configuration changes a shared setting: it gets a successor
 		// instead of the same site.
 		corefile := strings.ReplaceAll(good, "PROBE", []string{"", "policy nearest", "policy failover"}[i/2%3])
-		next, err := s.instance.Restart(s.input(corefile))
+		err := s.Restart(corefile)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.instance = next
 	}
 	for i := range 8 { // until everything that starts only once has started
 		reload(i)
@@ -116,18 +115,17 @@ func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	corefile := strings.ReplaceAll(strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster"), "DIR", dir)
 	s := serve(t, corefile, dir)
 	changed := strings.ReplaceAll(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster")
-	if _, err := s.instance.Restart(s.input(changed + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n")); err == nil {
+	if err := s.Restart(changed + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n"); err == nil {
 		t.Fatal("started")
 	}
 	if got := explainOver(t, filepath.Join(dir, "admin.sock")); got != "cluster mk-core" {
 		t.Errorf("explain after a failed reload: %q", got)
 	}
-	next, err := s.instance.Restart(s.input(corefile))
-	if err != nil {
+	before := storedInstance(t, s.Instance)
+	if err := s.Restart(corefile); err != nil {
 		t.Fatal(err)
 	}
-	before, after := storedInstance(t, s.instance), storedInstance(t, next)
-	s.instance = next
+	after := storedInstance(t, s.Instance)
 	if len(before.sites) != 0 || len(after.sites) != 1 {
 		t.Errorf("the instance before has %d sites and the one after %d; the running one was not reused", len(before.sites), len(after.sites))
 	}
@@ -151,7 +149,7 @@ func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 10*time.Second)
 	karmada.CloseClientConnections()
 	karmada.Close()
-	_, err := s.instance.Restart(s.input(strings.ReplaceAll(corefile, "PROBE", "7s")))
+	err := s.Restart(strings.ReplaceAll(corefile, "PROBE", "7s"))
 	if err == nil || !strings.Contains(err.Error(), "the running configuration has a state and stays in use") {
 		t.Fatalf("%v, want the reload refused", err)
 	}
@@ -163,11 +161,10 @@ func TestReloadKeepsTheAdminSocket(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster")
 	s := serve(t, corefile, dir)
-	next, err := s.instance.Restart(s.input(strings.ReplaceAll(strings.ReplaceAll(corefile, "DIR", dir), "hostmaster", "probe interval 7s\n\t\thostmaster")))
+	err := s.Restart(strings.ReplaceAll(strings.ReplaceAll(corefile, "DIR", dir), "hostmaster", "probe interval 7s\n\t\thostmaster"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.instance = next
 	if got := explainOver(t, filepath.Join(dir, "admin.sock")); got != "cluster mk-core" {
 		t.Errorf("explain after a reload: %q", got)
 	}

@@ -1,7 +1,6 @@
 package nearcast
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -11,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// These plugins appear next to nearcast in the tests' Corefiles.
@@ -29,61 +25,23 @@ import (
 	_ "github.com/coredns/coredns/plugin/whoami"
 
 	"github.com/nearcast/nearcast/internal/base/admin"
-	"github.com/nearcast/nearcast/internal/base/directives"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // the tests read what they need of the log elsewhere
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
-
-// input returns the Corefile in the form that caddy reads.
-func input(corefile string) caddy.CaddyfileInput { return inputAt(fixture.AnotherLoopback(), corefile) }
-
-func inputAt(host, corefile string) caddy.CaddyfileInput {
-	corefile = strings.ReplaceAll(corefile, "LOOPBACK", host)
-	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
-}
-
-// input is for a restart, which keeps the address.
-func (s *server) input(corefile string) caddy.CaddyfileInput {
-	host, _, _ := net.SplitHostPort(s.udp) // as it was printed
-	return inputAt(host, corefile)
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // server is a running CoreDNS.
 type server struct {
-	t        *testing.T
-	instance *caddy.Instance
-	udp, tcp string
+	*coredns.Server
+	t *testing.T
 }
 
 // serve starts CoreDNS with a Corefile in which DIR stands for dir.
 func serve(t *testing.T, corefile, dir string) *server {
 	t.Helper()
-	instance, err := caddy.Start(input(strings.ReplaceAll(corefile, "DIR", dir)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, instance: instance}
-	s.udp = instance.Servers()[0].LocalAddr().String()
-	s.tcp = instance.Servers()[0].Addr().String()
-	t.Cleanup(func() {
-		s.ask("warm-up.invalid.", dns.TypeA, "") // a server that never served cannot be stopped
-		if errs := s.instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Error(errs)
-		}
-		if err := s.instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return &server{coredns.Serve(t, strings.ReplaceAll(corefile, "DIR", dir)), t}
 }
 
 // query makes a question; subnet, if not empty, is its client-subnet option.
@@ -112,7 +70,7 @@ func queryFrom(name string, qtype uint16, p netip.Prefix) *dns.Msg {
 func (s *server) exchange(m *dns.Msg) *dns.Msg {
 	s.t.Helper()
 	client := dns.Client{Timeout: 5 * time.Second}
-	reply, _, err := client.Exchange(m, s.udp)
+	reply, _, err := client.Exchange(m, s.UDP)
 	if err != nil {
 		s.t.Fatal(err)
 	}

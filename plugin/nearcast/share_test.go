@@ -8,6 +8,8 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 )
 
 const twoViews = `fn.example.org:0 {
@@ -36,7 +38,7 @@ func views(dir, first, second string) string {
 func TestBlocksOfOneSourceShareOneState(t *testing.T) {
 	dir := federated(t, hello)
 	s := serve(t, views(dir, "cluster us-azure", "probe interval 1s"), dir)
-	i := storedInstance(t, s.instance)
+	i := storedInstance(t, s.Instance)
 	if len(i.sites) != 1 || len(i.sources[0].blocks) != 2 {
 		t.Fatalf("%d states for %d sources, want one for two blocks", len(i.sites), len(i.sources))
 	}
@@ -75,7 +77,7 @@ func TestConflictingBlocksDoNotStart(t *testing.T) {
 		{"cluster us-azure\nadmin DIR/a.sock", "admin DIR/b.sock", "admin"},
 	} {
 		corefile := strings.ReplaceAll(views(dir, c.first, c.second), "DIR", dir)
-		_, err := caddy.Start(input(corefile))
+		_, err := coredns.Start(corefile)
 		if err == nil {
 			t.Errorf("%q and %q started", c.first, c.second)
 			continue

@@ -15,7 +15,7 @@ import (
 func (s *server) askFrom(source, name string, qtype uint16, subnet string) *dns.Msg {
 	s.t.Helper()
 	client := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(source)}}}
-	reply, _, err := client.Exchange(query(name, qtype, subnet), s.udp)
+	reply, _, err := client.Exchange(query(name, qtype, subnet), s.UDP)
 	if err != nil {
 		s.t.Fatal(err)
 	}

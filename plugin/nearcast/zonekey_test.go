@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -77,7 +77,7 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 	}
 	for _, c := range cases {
 		corefile := strings.Replace(strings.Replace(atMkCore, "cluster", fmt.Sprintf("sign %s\n\t\tcluster", c.keys), 1), "bind", c.plugin+"\n\tbind", 1)
-		instance, err := caddy.Start(input(strings.ReplaceAll(corefile, "DIR", dir)))
+		instance, err := coredns.Start(strings.ReplaceAll(corefile, "DIR", dir))
 		if err == nil {
 			_ = instance.Stop()
 		}

@@ -68,7 +68,7 @@ func TestTheCacheHoldsTheTruth(t *testing.T) {
 	s := forwarding(t, u, "", "clients 127.0.0.5", "blocked.example CNAME .\n")
 	blocked := dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 5)}}, Timeout: 2 * time.Second}
 	for range 2 {
-		reply, _, err := blocked.Exchange(question("blocked.example.", dns.TypeA), s.udp)
+		reply, _, err := blocked.Exchange(question("blocked.example.", dns.TypeA), s.UDP)
 		if err != nil || reply.Rcode != dns.RcodeNameError {
 			t.Fatalf("%v, %v", reply, err)
 		}
@@ -186,7 +186,7 @@ func TestLookUpsDoNotCountAsTheClients(t *testing.T) {
 		m := question("popular.example.", dns.TypeNS)
 		m.RecursionDesired = false // policy does not apply
 		client := dns.Client{Timeout: 10 * time.Millisecond}
-		_, _, _ = client.Exchange(m, s.udp)
+		_, _, _ = client.Exchange(m, s.UDP)
 	}
 	if got := s.exchange(question("www.popular.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
 		t.Errorf("a zone whose name servers the client queried too often: got %s", got)
@@ -222,7 +222,7 @@ func TestARefusedClientMarksNoZoneAsFailing(t *testing.T) {
 	forward . %s
 }`, rest, path, startUpstream(t, nil).addr))
 		notifier := dns.Client{Timeout: 3 * time.Second, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}}
-		if got, _, err := notifier.Exchange(question("www.bank.example.", dns.TypeSOA), s.udp); err != nil || got.Rcode != dns.RcodeServerFailure {
+		if got, _, err := notifier.Exchange(question("www.bank.example.", dns.TypeSOA), s.UDP); err != nil || got.Rcode != dns.RcodeServerFailure {
 			t.Errorf("%s: the look-ups of the client that may query only SOA succeed, so this test proves nothing: %v, %v", rest, got, err)
 		}
 		if got := s.exchange(question("www.bank.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {

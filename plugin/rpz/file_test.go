@@ -135,7 +135,7 @@ func TestAReloadWithAnInvalidFileIsRefused(t *testing.T) {
 			fixture.Write(t, other, withSOA(text))
 		}
 		corefile := strings.NewReplacer("BODY", "zone rpz1 {\nfile "+dir+"/rpz1\n}\nzone rpz2 {\nfile "+other+"\n}", "DIR", dir).Replace(block)
-		if _, err := s.instance.Restart(s.input(corefile)); err == nil || !strings.Contains(err.Error(), other) {
+		if err := s.Restart(corefile); err == nil || !strings.Contains(err.Error(), other) {
 			t.Fatalf("the reload: %v", err)
 		}
 		if n := len(caddy.Instances()); n != 1 {

@@ -36,15 +36,6 @@ func statusOf(t *testing.T, socket string) Status {
 	return st
 }
 
-func (s *server) restart(corefile string) error {
-	next, err := s.instance.Restart(s.input(corefile))
-	if err == nil {
-		s.instance = next
-		s.udp, s.tcp = next.Servers()[0].LocalAddr().String(), next.Servers()[0].Addr().String()
-	}
-	return err
-}
-
 const (
 	blockedA = "NXDOMAIN" + soa1
 	trueA    = "NOERROR, a.test. 100 A 192.0.2.1, authority:NS"
@@ -71,18 +62,18 @@ func TestADisabledZoneIsNotConsultedUntilItIsEnabled(t *testing.T) {
 		if testutil.ToFloat64(switchedOff.WithLabelValues("rpz1.")) != 1 {
 			t.Error("no metric shows it")
 		}
-		if err := s.restart(one); err != nil {
+		if err := s.Restart(one); err != nil {
 			t.Fatal(err)
 		}
 		s.expect("a.test.", trueA)
-		if err := s.restart(strings.Replace(one, "rpz {", "rpz {\nstray", 1)); err == nil {
+		if err := s.Restart(strings.Replace(one, "rpz {", "rpz {\nstray", 1)); err == nil {
 			t.Error("the reload succeeded")
 		}
-		if err := s.restart(one + "\nother.example:1 {\nbind 203.0.113.99\nwhoami\n}\n"); err == nil { // fails late
+		if err := s.Restart(one + "\nother.example:1 {\nbind 203.0.113.99\nwhoami\n}\n"); err == nil { // fails late
 			t.Error("the reload succeeded")
 		}
 		s.expect("a.test.", trueA)
-		if err := s.restart(strings.ReplaceAll(one, dir+"/rpz1", dir+"/other")); err != nil {
+		if err := s.Restart(strings.ReplaceAll(one, dir+"/rpz1", dir+"/other")); err != nil {
 			t.Fatal(err)
 		}
 		s.expect("a.test.", trueA)
@@ -129,7 +120,7 @@ func TestAStateKeptInMemoryOnlySaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	corefile := strings.NewReplacer("BODY", settings+"\nstate "+state+"\nzone rpz1 {\nfile "+dir+"/rpz1\n}\n", "DIR", dir).Replace(block)
-	if err := s.restart(corefile); err != nil {
+	if err := s.Restart(corefile); err != nil {
 		t.Fatal(err)
 	}
 	s.expect("a.test.", trueA)
@@ -173,7 +164,7 @@ func TestADisabledZoneThatIsGoneCanBeEnabled(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone := strings.NewReplacer("BODY", "admin "+socket+"\nzone rpz1 {\nfile "+dir+"/rpz1\n}\n", "DIR", dir).Replace(block)
-	if err := s.restart(alone); err != nil {
+	if err := s.Restart(alone); err != nil {
 		t.Fatal(err)
 	}
 	if st := statusOf(t, socket); len(st.Stray) != 1 || st.Stray[0].Zone != "rpz2." || st.Stray[0].Reason != "noise" {
@@ -233,7 +224,7 @@ func TestASwitchAndAReloadDoNotLoseEachOther(t *testing.T) {
 				}
 			}
 		})
-		if err := s.restart(corefile); err != nil {
+		if err := s.Restart(corefile); err != nil {
 			t.Fatal(err)
 		}
 		telling.Wait()

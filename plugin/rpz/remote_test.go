@@ -21,6 +21,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
@@ -158,7 +159,7 @@ func TestANotifyIsSignedWithTheAlgorithmOfItsKey(t *testing.T) {
 			client := dns.Client{Net: network, TsigSecret: map[string]string{"feed.": secret}, Timeout: 2 * time.Second}
 			notify := new(dns.Msg).SetNotify("rpz1.")
 			notify.SetTsig("feed.", algorithm, 300, time.Now().Unix())
-			to := map[string]string{"udp": s.udp, "tcp": s.tcp}[network]
+			to := map[string]string{"udp": s.UDP, "tcp": s.TCP}[network]
 			if reply, _, err := client.Exchange(notify, to); reply == nil || reply.Rcode != want {
 				t.Errorf("%s over %s: %v, %v", algorithm, network, reply, err)
 			}
@@ -252,7 +253,7 @@ func TestAListIsDownloadedWithOneSetOfSettings(t *testing.T) {
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	one := downloaded(dir, "https://127.0.0.1:1", "")
 	two := strings.NewReplacer(".:0", "other:0", "file "+dir+"/truth test", "whoami", "\nurl", "\nrefresh 2h\nurl").Replace(one)
-	if instance, err := start(one + "\n" + two); err == nil || !strings.Contains(err.Error(), "zone rpz1.: another server block has the same") {
+	if instance, err := coredns.Start(one + "\n" + two); err == nil || !strings.Contains(err.Error(), "zone rpz1.: another server block has the same") {
 		t.Errorf("%v", err)
 		if err == nil {
 			instance.ShutdownCallbacks()

@@ -6,6 +6,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 )
 
 func TestEachActionDoesWhatTheDraftSays(t *testing.T) {
@@ -259,7 +261,7 @@ func TestInvalidBlocksNameTheirLine(t *testing.T) {
 	} {
 		corefile := strings.NewReplacer("BODY", c.body, "DIR", dir).Replace(strings.Replace(block, "DIR", dir, 1))
 		corefile = strings.ReplaceAll(corefile, "DIR", dir)
-		if instance, err := start(corefile); err == nil {
+		if instance, err := coredns.Start(corefile); err == nil {
 			t.Errorf("%q started", c.body)
 			instance.ShutdownCallbacks()
 			_ = instance.Stop()

@@ -4,16 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// The plugins around rpz in the tests' Corefiles.
@@ -31,20 +27,13 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // tests that check the log capture it themselves
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // truth is the zone as answered without policy.
 const truth = `$TTL 100
@@ -84,46 +73,13 @@ const block = `.:0 {
 
 // server is a running CoreDNS.
 type server struct {
-	t        testing.TB
-	instance *caddy.Instance
-	udp, tcp string
-}
-
-// input returns the Corefile as caddy reads it.
-func input(corefile string) caddy.CaddyfileInput { return inputAt(fixture.AnotherLoopback(), corefile) }
-
-func inputAt(host, corefile string) caddy.CaddyfileInput {
-	corefile = strings.ReplaceAll(corefile, "LOOPBACK", host)
-	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
-}
-
-// input returns the Corefile for a restart, which keeps the address.
-func (s *server) input(corefile string) caddy.CaddyfileInput {
-	host, _, _ := net.SplitHostPort(s.udp) // as it was printed
-	return inputAt(host, corefile)
+	*coredns.Server
+	t testing.TB
 }
 
 func serve(t testing.TB, corefile string) *server {
 	t.Helper()
-	instance, err := caddy.Start(input(corefile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, instance: instance}
-	s.udp = instance.Servers()[0].LocalAddr().String()
-	s.tcp = instance.Servers()[0].Addr().String()
-	t.Cleanup(func() {
-		client := dns.Client{Timeout: time.Second}
-		// A server that never served cannot be stopped.
-		_, _, _ = client.Exchange(new(dns.Msg).SetQuestion("warm-up.invalid.", dns.TypeA), s.udp)
-		if errs := s.instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Error(errs)
-		}
-		if err := s.instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return &server{coredns.Serve(t, corefile), t}
 }
 
 // serveRules starts the block with one zone for each text: rpz1, rpz2 and so on.
@@ -157,9 +113,9 @@ func (s *server) exchange(m *dns.Msg, network string) *dns.Msg {
 // try sends a query; a missing reply is an error.
 func (s *server) try(m *dns.Msg, network string) (*dns.Msg, error) {
 	client := dns.Client{Net: network, Timeout: 2 * time.Second}
-	to := s.udp
+	to := s.UDP
 	if network == "tcp" {
-		to = s.tcp
+		to = s.TCP
 	}
 	reply, _, err := client.Exchange(m, to)
 	return reply, err
@@ -234,5 +190,3 @@ func extendedErrors(m *dns.Msg) (codes []uint16) {
 	}
 	return slices.Clip(codes)
 }
-
-func start(corefile string) (*caddy.Instance, error) { return caddy.Start(input(corefile)) }

@@ -6,24 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
 	_ "github.com/coredns/coredns/core/plugin"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 )
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // TestReadmeIsTrue starts every Corefile of the README, and checks that it documents
 // every key and metric.
@@ -44,15 +34,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		corefile, _, _ := strings.Cut(part, "~~~")
 		corefile = strings.NewReplacer("/etc/nearcast", dir, "prometheus\n", "prometheus 127.0.0.1:0\n", "fn.example.org {", "fn.example.org:0 {\nbind "+fixture.Loopback()).Replace(corefile)
 		examples++
-		instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "README.md", Contents: []byte(corefile), ServerTypeName: "dns"})
-		if err != nil {
-			t.Errorf("%v in\n%s", err, corefile)
-			continue
-		}
-		instance.ShutdownCallbacks()
-		if err := instance.Stop(); err != nil {
-			t.Error(err)
-		}
+		coredns.Serve(t, corefile)
 	}
 	if examples < 2 {
 		t.Errorf("%d examples, want at least two", examples)

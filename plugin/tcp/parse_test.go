@@ -9,6 +9,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -75,7 +76,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
 		corefile = strings.NewReplacer("/etc/nearcast", dir, "192.0.2.53", "127.0.0.1:1", "://. {", "://.:0 {\nbind "+fixture.Loopback()).Replace(corefile)
-		instance, err := caddy.Start(input(corefile))
+		instance, err := coredns.Start(corefile)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -175,7 +175,7 @@ func TestAUDPServerStopsAndContinuesAfterReloads(t *testing.T) {
 	if transports["UDP"].ask(t, r.addr, asking(t)) == nil {
 		t.Fatal("no answer after the last reload")
 	}
-	if err := r.instance.Stop(); err != nil {
+	if err := r.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.ListenPacket("udp", r.addr)

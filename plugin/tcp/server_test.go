@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"time"
 
 	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// These plugins appear beside tcp in the tests' Corefiles.
@@ -28,24 +25,17 @@ import (
 	_ "github.com/coredns/coredns/plugin/tls"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // running is a CoreDNS at its own address.
 type running struct {
-	t        *testing.T
-	addr     string
-	instance *caddy.Instance
+	*coredns.Server
+	t    *testing.T
+	addr string
 }
 
 func input(corefile string) caddy.CaddyfileInput {
@@ -59,14 +49,8 @@ func serve(t *testing.T, transport string, lines ...string) *running {
 	host := fixture.AnotherLoopback()
 	port := fixture.FreePort(t, host)
 	r := &running{t: t, addr: net.JoinHostPort(host, fmt.Sprint(port))}
-	var err error
-	if r.instance, err = caddy.Start(input(r.corefile(transport, lines...))); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		time.Sleep(30 * time.Millisecond) // a server that never served cannot be stopped
-		_ = r.instance.Stop()
-	})
+	r.Server = coredns.Serve(t, r.corefile(transport, lines...))
+	t.Cleanup(settle)
 	return r
 }
 
@@ -77,13 +61,14 @@ func (r *running) corefile(transport string, lines ...string) string {
 
 func (r *running) reload(lines ...string) {
 	r.t.Helper()
-	time.Sleep(30 * time.Millisecond)
-	next, err := r.instance.Restart(input(r.corefile("dns", lines...)))
-	if err != nil {
+	settle()
+	if err := r.Restart(r.corefile("dns", lines...)); err != nil {
 		r.t.Fatal(err)
 	}
-	r.instance = next
 }
+
+// settle waits until CoreDNS serves: a server that never served cannot be stopped.
+func settle() { time.Sleep(30 * time.Millisecond) }
 
 // client opens a connection from the address and sends one query on it.
 func (r *running) client(from string) *dns.Conn {
@@ -263,7 +248,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	defer taken.Close()
 	host, port, _ := net.SplitHostPort(taken.Addr().String())
 	failing := r.corefile("dns", "tcp {\nconnections 2\n}") + "dns://other.:" + port + " {\nbind " + host + "\nwhoami\n}\n"
-	if _, err := r.instance.Restart(input(failing)); err == nil {
+	if err := r.Restart(failing); err == nil {
 		t.Fatal("a port in use did not fail the reload")
 	}
 	if !asks(c) || !asks(r.client("127.7.1.2")) {

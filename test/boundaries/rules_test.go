@@ -36,12 +36,13 @@ var rules = []rule{
 	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
 	{from: "internal/base/dnr", to: module, why: "options know nothing but DNS"},
 	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},
-	{from: "internal", to: "github.com/coredns", but: []string{"internal/base/directives"}, why: "what is below the plugin does not know its server"},
+	{from: "internal", to: "github.com/coredns", but: []string{"internal/base/directives", "internal/testkit/coredns"}, why: "what is below the plugin does not know its server"},
 	{from: "plugin/rpz/internal", to: "github.com/coredns", why: "what is below the plugin does not know its server"},
 	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"lab"}, why: "one package runs WebAssembly"},
 	{from: "lab/functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
 	{from: "cmd/nearcast", to: module + "lab", why: "the lab is a program of its own, with a router and a runtime that the command needs not carry"},
 	{from: "", to: module + "cmd", why: "programs are not libraries"},
+	{from: "", to: module + "internal/testkit/coredns", but: []string{"internal/testkit"}, why: "a server within a test is for tests"},
 	{from: "", to: module + "internal/testkit/fixture", but: []string{"internal/testkit", "test/bench"}, why: "fixtures are for tests and benchmarks"},
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
 	// The plugins of Nearcast's Corefile.
@@ -15,6 +14,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/view"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/direct"
@@ -73,18 +73,7 @@ func nearcast(t *testing.T, dir, corefile string) string {
 	t.Helper()
 	port := freePort(t)
 	corefile = strings.NewReplacer("PORT", port, "DIR", dir).Replace(strings.ReplaceAll(corefile, "COMMON", "cluster mk-core\nmanifests DIR/manifests\nns ns1.fn.example.org 127.0.0.1"))
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Error(errs)
-		}
-		if err := instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	coredns.Serve(t, corefile)
 	await(t, port)
 	return port
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
 	// The plugins around nearcast in the layouts.
@@ -30,6 +28,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/tls"
 	_ "github.com/coredns/coredns/plugin/view"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
@@ -68,15 +67,7 @@ func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
 		ports[name] = freePort(t)
 		corefile += block("", ports[name], lines)
 	}
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(append(instance.ShutdownCallbacks(), instance.Stop())...); err != nil {
-			t.Error(err)
-		}
-	})
+	coredns.Serve(t, corefile)
 	awaits(t, "alone", at(alone))
 	for name, port := range ports {
 		awaits(t, name, at(port))

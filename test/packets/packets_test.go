@@ -16,24 +16,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/coredns/caddy"
-	"github.com/coredns/coredns/core/dnsserver"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
-
-	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/table.txt")
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { coredns.Main(m) }
 
 // row is the reaction of each server to one packet over one transport.
 type row struct {

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
 	// The plugins of Nearcast's Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/direct"
@@ -102,18 +102,7 @@ func ours(t *testing.T) (chain, direct string) {
 	block := func(port int, plugin string) string {
 		return fill("fn.example.org:PORT {\nbind 127.0.0.1\n"+plugin+"\nnearcast {\ncluster mk-core\nmanifests DIR\nns ns1.fn.example.org 127.0.0.1\n}\n}\n", dir, port)
 	}
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(block(one, "") + block(two, "direct")), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Error(errs)
-		}
-		if err := instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	coredns.Serve(t, block(one, "")+block(two, "direct"))
 	awaits(t, "ours", at(one))
 	awaits(t, "Nearcast with direct", at(two))
 	return at(one), at(two)

@@ -1,7 +1,6 @@
 package rpz_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -12,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/plugin/rpz"
@@ -349,16 +348,8 @@ func ourLists(t *testing.T, dir, upstream string, all []list) (ports []string) {
 		ports = append(ports, freePort(t))
 		fmt.Fprintf(&corefile, ".:%s {\n\tbind 127.0.0.1\n\trpz {\n\t\tzone %s {\n\t\t\tfile %s/%d\n\t\t}\n\t\tservfail-until-ready no\n\t\tlog 0\n\t}\n\tforward . %s\n}\n", ports[i], l.zone, dir, i, upstream)
 	}
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile.String()), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal("a list prevented the start: ", err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(append(instance.ShutdownCallbacks(), instance.Stop())...); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, port := range ports { // a server that never served cannot be stopped
+	coredns.Serve(t, corefile.String())
+	for _, port := range ports {
 		eventually(t, "Nearcast answers", startTime, func() error {
 			return ask(question{name: "ready.test.", qtype: dns.TypeA, rd: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), time.Second).err
 		})

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
 	// The plugins of Nearcast's Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/forward"
 
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
@@ -151,18 +151,7 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		corefile.WriteString("\t}\n")
 		fmt.Fprintf(&corefile, "\tforward . 127.0.0.1:%s\n}\n", upstream)
 	}
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile.String()), ServerTypeName: "dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Error(errs)
-		}
-		if err := instance.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	coredns.Serve(t, corefile.String())
 	for _, port := range ports {
 		eventually(t, "Nearcast is ready", startTime, func() error {
 			r := ask(question{name: "ns.test.", qtype: dns.TypeTXT, rd: true, edns: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), silence)

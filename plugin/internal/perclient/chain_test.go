@@ -21,7 +21,6 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/etcd/msg"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -47,6 +46,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 
 	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/coredns"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/internal/client"
 	"github.com/nearcast/nearcast/plugin/internal/perclient"
@@ -55,13 +55,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard()
 	plugin.Register("etcd", setupBackend)
-	if err := directives.Install(); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
+	coredns.Main(m)
 }
 
 // way is how a plugin of the build may obtain a function's records.
@@ -355,10 +350,10 @@ type server struct {
 
 func serve(t *testing.T, corefile string, values ...string) *server {
 	t.Helper()
-	text := strings.NewReplacer(append(values, "LOOPBACK", fixture.AnotherLoopback())...).Replace(corefile)
+	text := strings.NewReplacer(values...).Replace(corefile)
 	starting.Lock()
 	defer starting.Unlock()
-	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(text), ServerTypeName: "dns"})
+	instance, err := coredns.Start(text)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -370,8 +365,7 @@ func serve(t *testing.T, corefile string, values ...string) *server {
 	}
 	t.Cleanup(func() {
 		warm() // a server that never served cannot be stopped
-		instance.ShutdownCallbacks()
-		if err := instance.Stop(); err != nil {
+		if err := coredns.Stop(instance); err != nil {
 			t.Error(err)
 		}
 	})
