@@ -203,7 +203,7 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 		return fmt.Errorf("unknown cluster %q; the lab has %s", cluster, strings.Join(names, ", "))
 	}
 	if part != "" && !slices.Contains(Parts, part) {
-		return fmt.Errorf("unknown part %q; known are %s", part, strings.Join(Parts, ", "))
+		return fmt.Errorf("unknown part %q; known parts: %s", part, strings.Join(Parts, ", "))
 	}
 	if part == "functions" && !Sites[i].Gateway.IsValid() {
 		return fmt.Errorf("%s runs no functions", cluster)

@@ -46,7 +46,7 @@ func runtimesAt(cluster string, all []Workload, programs string, engine *engine,
 		case "warm":
 			made[w.Name] = &warm{program: native}
 		default:
-			return nil, fmt.Errorf("lab: %s: unknown runtime %q; known are %v", w.Name, w.Runtime, Runtimes)
+			return nil, fmt.Errorf("lab: %s: unknown runtime %q; known runtimes: %v", w.Name, w.Runtime, Runtimes)
 		}
 	}
 	return made, nil

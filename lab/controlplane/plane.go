@@ -252,7 +252,7 @@ func (p *Plane) named(name string) (*component, error) {
 	defer p.mu.Unlock()
 	c := p.components[name]
 	if c == nil {
-		return nil, fmt.Errorf("controlplane: unknown component %q; known are %s", name, strings.Join(slices.Sorted(maps.Keys(p.components)), ", "))
+		return nil, fmt.Errorf("controlplane: unknown component %q; known components: %s", name, strings.Join(slices.Sorted(maps.Keys(p.components)), ", "))
 	}
 	return c, nil
 }

@@ -188,7 +188,7 @@ func parseOverride(args []string) (override, error) {
 	case args[0] == "disabled":
 		return override{kind: overrideDisabled}, nil
 	case args[0] != "given":
-		return override{}, fmt.Errorf("unknown policy %q; known are given, disabled, passthru, drop, tcp-only, nxdomain, nodata, cname NAME", args[0])
+		return override{}, fmt.Errorf("unknown policy %q; known policies: given, disabled, passthru, drop, tcp-only, nxdomain, nodata, cname NAME", args[0])
 	}
 	return override{}, nil
 }
@@ -205,7 +205,7 @@ func (z *zone) parseEDE(args []string) error {
 	}
 	code, known := errors8914[args[0]]
 	if !known && args[0] != "none" {
-		return fmt.Errorf("unknown error %q; known are none, blocked, censored, filtered, forged", args[0])
+		return fmt.Errorf("unknown error %q; known errors: none, blocked, censored, filtered, forged", args[0])
 	}
 	z.ede, z.hasEDE = code, known
 	return nil

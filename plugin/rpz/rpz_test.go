@@ -232,7 +232,7 @@ func TestInvalidBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\nede no\n}", `ede: unknown error "no"`},
 		{"zone x {\nfile DIR/rpz1\nclients 10.0.0.1/8\n}", "did you mean 10.0.0.0/8?"},
 		{"zone x {\nfile DIR/rpz1\n}\nzone X. {\nfile DIR/rpz1\n}", "zone: x. is already on line 4"},
-		{"zone x {\nfile DIR/rpz1\nfrom y\n}", `unknown key "from"; known are add-soa, checksum, clients, ede, file,`},
+		{"zone x {\nfile DIR/rpz1\nfrom y\n}", `unknown key "from"; known keys: add-soa, checksum, clients, ede, file,`},
 		{"zone x {\nfile DIR/rpz1\n}\ndelegation on\nnsip-wait-recurse maybe", "Corefile:8 - Error during parsing: nsip-wait-recurse: takes servfail, yes or no"},
 		{"zone x {\nfile DIR/rpz1\n}\nnsdname-wait-recurse yes", "Corefile:7: nsdname-wait-recurse: has no effect without `delegation on`"},
 		{"zone x {\nfile DIR/rpz1\npolicy given keep-local-data\n}", "Corefile:6 - Error during parsing: zone x.: policy: keep-local-data: has no effect with given"},
@@ -255,7 +255,7 @@ func TestInvalidBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\n}\nmax-policy-ttl 1500ms", "is not a whole number of seconds"},
 		{"zone x {\nfile DIR/rpz1\n}\nstate DIR/rpz1", "is not a directory"},
 		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: DIR/rpz1 is not a directory"},
-		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known are zone, add-soa,`},
+		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known keys: zone, add-soa,`},
 		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the tsig plugin of this server block has no key k."},
 		{"zone x {\nfile DIR/truth\n}", "plugin/rpz: zone x.: DIR/truth: the zone has no SOA record; the file has the SOA of the zone test."},
 	} {
