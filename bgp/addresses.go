@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/judge"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -85,7 +86,7 @@ func pause(ctx context.Context, d time.Duration) {
 // change applies what the controller wants: it binds before it announces, and unbinds after it has
 // withdrawn. If a route cannot be withdrawn, its address stays bound, and no other. It returns what
 // the controller wanted once it was known which addresses are present.
-func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
+func (s *speaker) change(want judge.Desired, look []netip.Addr, now time.Time) judge.Desired {
 	moved := s.addresses.stale
 	// Keep the previous order, so that neither call asks the kernel if nothing is to be added, and
 	// a withdrawal does not wait for it.
@@ -197,7 +198,7 @@ const warnUnseen = "this machine has never had the address, so packets to it are
 
 // dropped returns the prefixes for which this machine drops packets to addresses that nobody has:
 // those of aggregates, and VIPs that are announced but were never present.
-func (s *speaker) dropped(want Desired) []netip.Prefix {
+func (s *speaker) dropped(want judge.Desired) []netip.Prefix {
 	all := slices.Clone(want.Discarded)
 	for _, r := range want.Routes {
 		if r.Prefix.IsSingleIP() && s.addresses.unseen[r.Prefix.Addr()] {

@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -148,11 +149,11 @@ func (m *machine) Set(routes []route.Route) ([]route.Route, error) {
 	return routes, nil
 }
 
-func (m *machine) SetPeers([]Peer, time.Duration) error { return nil }
-func (m *machine) Freeze()                              {}
-func (m *machine) UpdatesSent() uint64                  { return 0 }
-func (m *machine) Peers() []session.Status              { return nil }
-func (m *machine) Close(time.Duration) error            { return nil }
+func (m *machine) SetPeers([]config.Peer, time.Duration) error { return nil }
+func (m *machine) Freeze()                                     {}
+func (m *machine) UpdatesSent() uint64                         { return 0 }
+func (m *machine) Peers() []session.Status                     { return nil }
+func (m *machine) Close(time.Duration) error                   { return nil }
 
 // ask answers the checks.
 func (m *machine) ask(context.Context, federation.Target) (health.Sample, error) {
@@ -188,7 +189,7 @@ func runOn(t *testing.T, m *machine, play func(s *speaker)) { runWith(t, m, m, p
 
 // runWith is runOn with another announcer.
 func runWith(t *testing.T, m *machine, announcer Announcer, play func(s *speaker)) {
-	config, err := Parse([]byte(`asn: 64512
+	cfg, err := config.Parse([]byte(`asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 192.0.2.1, asn: 64500, families: [ipv4, ipv6], nextHop: "2001:db8::11"}]
 vips:
@@ -207,7 +208,7 @@ states: {draining: {dwell: 1s, linger: 1s}}
 	ask = m.ask
 	defer func() { ask = before }()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: m, Log: discard})
+	s := newSpeaker(Options{Config: cfg, Announcer: announcer, Binder: m, Log: discard})
 	ended := make(chan error)
 	go func() { ended <- s.run(ctx) }()
 	m.settles()

@@ -64,7 +64,7 @@ func (s *speaker) applyDesired(now time.Time) {
 	}
 	s.version.Desired = s.controller.Version().Desired
 	want, look := s.controller.Desired(now), s.controller.Elsewhere()
-	if s.more || s.dirty || s.addresses.stale || !want.equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
+	if s.more || s.dirty || s.addresses.stale || !want.Equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
 		s.more, s.dirty = false, false
 		s.applied = s.change(want, look, now)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -38,7 +39,7 @@ func (o *ordered) Set(routes []route.Route) ([]route.Route, error) {
 // of a second, and is asked before a route is announced and after one is withdrawn.
 func TestAWithdrawalWaitsForNothing(t *testing.T) {
 	for name, keys := range map[string]string{"bound": "bind: lo, ", "of others": "", "forwarded": "forwarded: true, "} {
-		config, err := Parse([]byte(`asn: 64512
+		cfg, err := config.Parse([]byte(`asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 192.0.2.1, asn: 64500}]
 vips:
@@ -50,28 +51,28 @@ vips:
 			t.Fatal(err)
 		}
 		o := &ordered{machine: newMachine(t)}
-		for i := range config.VIPs { // of others, none has ever been here
-			o.there[config.VIPs[i].Address] = keys == "forwarded: true, "
+		for i := range cfg.VIPs { // of others, none has ever been here
+			o.there[cfg.VIPs[i].Address] = keys == "forwarded: true, "
 		}
-		s := newSpeaker(Options{Config: config, Announcer: o, Binder: o, Log: discard})
+		s := newSpeaker(Options{Config: cfg, Announcer: o, Binder: o, Log: discard})
 		ctx, cancel := context.WithCancel(t.Context())
 		s.around, s.runner = ctx, newRunner(ctx, nil)
 		now := time.Now()
 		s.declare(now)
 		result := func(vip int, failure error) {
-			s.observe(result{id: config.VIPs[vip].Checks[0].id(), failure: failure, at: now})
+			s.observe(result{id: cfg.VIPs[vip].Checks[0].ID(), failure: failure, at: now})
 		}
-		for i := range config.VIPs {
+		for i := range cfg.VIPs {
 			result(i, nil)
 		}
 		s.apply(now)
-		if o.announced != len(config.VIPs) {
+		if o.announced != len(cfg.VIPs) {
 			t.Fatalf("%s: %d routes are announced", name, o.announced)
 		}
 		o.calls = nil
 		result(0, errRefused)
 		s.apply(now)
-		if len(o.calls) == 0 || o.calls[0] != "set" || o.announced != len(config.VIPs)-1 {
+		if len(o.calls) == 0 || o.calls[0] != "set" || o.announced != len(cfg.VIPs)-1 {
 			t.Errorf("%s: a withdrawal made the requests %v, and %d routes are announced", name, o.calls, o.announced)
 		}
 		cancel()
@@ -104,15 +105,15 @@ func (l *slow) Set(routes []route.Route) ([]route.Route, error) {
 // yet: its route goes with the next turn, and all others are announced in the end, without a wait.
 func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	const vips = 20
-	config, err := Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1, timeout: 1s")))
+	cfg, err := config.Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1, timeout: 1s")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range config.VIPs {
-		config.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
+	for i := range cfg.VIPs {
+		cfg.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
 	}
 	l := &slow{machine: newMachine(t)}
-	s := newSpeaker(Options{Config: config, Announcer: l, Binder: l, Log: discard})
+	s := newSpeaker(Options{Config: cfg, Announcer: l, Binder: l, Log: discard})
 	ctx, cancel := context.WithCancel(t.Context())
 	s.around, s.runner = ctx, newRunner(ctx, nil)
 	defer s.background.Wait()
@@ -120,7 +121,7 @@ func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	now := time.Now()
 	s.declare(now)
 	result := func(vip int, failure error) {
-		s.observe(result{id: config.VIPs[vip].Checks[0].id(), failure: failure, at: now})
+		s.observe(result{id: cfg.VIPs[vip].Checks[0].ID(), failure: failure, at: now})
 	}
 	for i := range vips {
 		result(i, nil)
@@ -132,7 +133,7 @@ func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	}
 	result(0, errRefused)
 	s.apply(now)
-	lost := route.Host(config.VIPs[0].Address)
+	lost := route.Host(cfg.VIPs[0].Address)
 	if slices.ContainsFunc(l.routes, func(r route.Route) bool { return r.Prefix == lost }) || len(l.routes) >= vips-1 {
 		t.Errorf("the route of a failed check is announced, or all others already are: %d", len(l.routes))
 	}
@@ -161,25 +162,25 @@ func (c *inquiry) UpdatesSent() uint64 {
 // a hundred that are watched at once would hold up the next.
 func TestWithdrawalsAreWatchedOneAtATime(t *testing.T) {
 	const vips = 100
-	config, err := Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1")))
+	cfg, err := config.Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range config.VIPs {
-		config.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
+	for i := range cfg.VIPs {
+		cfg.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
 	}
 	c := &inquiry{machine: newMachine(t)}
-	s := newSpeaker(Options{Config: config, Announcer: c, Binder: c, Log: discard})
+	s := newSpeaker(Options{Config: cfg, Announcer: c, Binder: c, Log: discard})
 	ctx, cancel := context.WithCancel(t.Context())
 	s.around, s.runner = ctx, newRunner(ctx, nil)
 	now := time.Now()
 	s.declare(now)
 	for i := range vips {
-		s.observe(result{id: config.VIPs[i].Checks[0].id(), at: now})
+		s.observe(result{id: cfg.VIPs[i].Checks[0].ID(), at: now})
 	}
 	s.apply(now)
 	for i := range vips {
-		s.observe(result{id: config.VIPs[i].Checks[0].id(), failure: errRefused, at: now})
+		s.observe(result{id: cfg.VIPs[i].Checks[0].ID(), failure: errRefused, at: now})
 		s.apply(now)
 	}
 	cancel()

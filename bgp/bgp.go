@@ -1,9 +1,9 @@
-// Package bgp decides which shared addresses this site announces, with which attributes, and why.
-// The result depends only on the configuration and on what this site observes locally; sites share
-// no state and need none.
+// Package bgp is the speaker: it keeps checks running, has package judge decide what follows from
+// them, and makes it true at the routers and on this machine.
 //
-// The Controller is pure. Run drives it with real checks, an Announcer (implemented by package
-// bgp/gobgp), a Binder (bgp/loopback) and a Cluster (bgp/kube).
+// Run drives an Announcer (implemented by package bgp/gobgp), a Binder (bgp/loopback), a Cluster
+// (bgp/kube) and a GatewayFinder (bgp/gateway). One goroutine, the speaker's loop, owns all of its
+// state; others pass work to it, and read the last published Status.
 package bgp
 
 import (
@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -23,7 +25,7 @@ type Announcer interface {
 	// sessions stay untouched. Established sessions of changed or removed peers are reset or ended
 	// in turn after it has returned (package turns): each router gets the dwell to move its traffic
 	// first. A peer that fails does not delay the others.
-	SetPeers(peers []Peer, dwell time.Duration) error
+	SetPeers(peers []config.Peer, dwell time.Duration) error
 	// Freeze stops further changes to the sessions, because the speaker is about to end.
 	Freeze()
 	// Set declares all routes to announce. It determines the changes itself and returns what is
@@ -74,7 +76,7 @@ type Bound struct {
 type Cluster interface {
 	// Run calls changed with what the cluster declares, at the start and after each change, until
 	// ctx ends.
-	Run(ctx context.Context, changed func(Declared))
+	Run(ctx context.Context, changed func(cluster.Declared))
 	// Assign writes the VIPs that each Service was given to its status.
 	Assign(granted map[vip.ServiceRef][]netip.Addr)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -37,7 +38,7 @@ type Router struct {
 
 // found holds the sessions of a file with the routers of default routes.
 type found struct {
-	peers []Peer
+	peers []config.Peer
 	// lacking are the sessions that are not possible, each with its problem.
 	lacking []session.Status
 	// notes list what was left out because the router already has a session as another peer.
@@ -45,8 +46,8 @@ type found struct {
 }
 
 // find replaces each peer that has a Gateway with the routers of the default routes.
-func find(c *Config, gateways map[route.Family]Gateway) (f found) {
-	taken, others := c.taken(), c.others()
+func find(c *config.Config, gateways map[route.Family]Gateway) (f found) {
+	taken, others := c.Taken(), c.PeersByName()
 	for _, p := range c.Peers {
 		if p.Gateway == "" {
 			f.peers = append(f.peers, p)
@@ -61,7 +62,7 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 		}
 		for _, r := range gateway.Routers {
 			p.Address = r.Addr
-			problem := cmp.Or(r.Problem, taken[r.Addr], c.faultOfRouter(r.Addr))
+			problem := cmp.Or(r.Problem, taken[r.Addr], c.FaultOfRouter(r.Addr))
 			switch other := cmp.Or(others[r.Addr.String()], others[r.Addr.Zone()]); {
 			case problem != "":
 				f.lack(&p, session.NotAPeer, problem)
@@ -75,7 +76,7 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 	return f
 }
 
-func (f *found) lack(p *Peer, reason session.Reason, problem string) {
+func (f *found) lack(p *config.Peer, reason session.Reason, problem string) {
 	st := session.Status{Gateway: p.Gateway, Group: p.Group, ASN: p.ASN, State: "idle", Reason: reason, Problem: problem, Export: p.Export()}
 	if p.Address.IsValid() {
 		st.Address = p.Address.String()
@@ -86,7 +87,7 @@ func (f *found) lack(p *Peer, reason session.Reason, problem string) {
 // findPeers declares the sessions with the routers of default routes. It follows these routes from
 // the first file on that uses them.
 func (s *speaker) findPeers(dwell time.Duration) error {
-	if s.Gateways != nil && !s.follows && slices.ContainsFunc(s.Config.Peers, func(p Peer) bool { return p.Gateway != "" }) {
+	if s.Gateways != nil && !s.follows && slices.ContainsFunc(s.Config.Peers, func(p config.Peer) bool { return p.Gateway != "" }) {
 		s.follows = true
 		s.background.Go(func() { s.Gateways.Run(s.around, s.takeGateways) })
 	}
@@ -99,7 +100,7 @@ func (s *speaker) findPeers(dwell time.Duration) error {
 	}
 	for i := range f.peers {
 		p := &f.peers[i]
-		if p.Gateway != "" && !slices.ContainsFunc(s.found.peers, func(o Peer) bool { return o.Name() == p.Name() }) {
+		if p.Gateway != "" && !slices.ContainsFunc(s.found.peers, func(o config.Peer) bool { return o.Name() == p.Name() }) {
 			s.Log.Info("peering with the router of a default route", "peer", p.Name())
 		}
 	}

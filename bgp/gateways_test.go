@@ -12,12 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-//go:embed testdata/racks.yaml
+//go:embed config/testdata/racks.yaml
 var racks string
 
 // gatewaysOf returns the routers of both families, by their addresses.
@@ -35,7 +37,7 @@ func gatewaysOf(routers ...string) map[route.Family]Gateway {
 // TestEveryRouterOfADefaultRouteGetsASessionIfPossible covers one and for several next
 // hops, and that one that cannot be a peer takes down nobody else and says why.
 func TestEveryRouterOfADefaultRouteGetsASessionIfPossible(t *testing.T) {
-	c, err := Parse([]byte(racks))
+	c, err := config.Parse([]byte(racks))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestEveryRouterOfADefaultRouteGetsASessionIfPossible(t *testing.T) {
 			t.Errorf("%s: got notes %s, want %s", name, got, test.note)
 		}
 	}
-	if !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(route.IPv6) }) {
+	if !slices.ContainsFunc(c.Peers, func(p config.Peer) bool { return p.Carries(route.IPv6) }) {
 		t.Error("a router that is not yet found carries routes")
 	}
 }
@@ -106,13 +108,13 @@ func (f fakeGateways) Run(ctx context.Context, changed func(map[route.Family]Gat
 // status names the others, and that no Service is given the address of a router.
 func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config, err := Parse([]byte(strings.Replace(racks, "aggregates:\n  - {prefix: 198.51.100.0/24}\n", "pools: [{cidrs: [192.0.2.128/25], namespaces: [media]}]\n", 1)))
+		cfg, err := config.Parse([]byte(strings.Replace(racks, "aggregates:\n  - {prefix: 198.51.100.0/24}\n", "pools: [{cidrs: [192.0.2.128/25], namespaces: [media]}]\n", 1)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		announcer, gateways := &fakeAnnouncer{t: t}, make(fakeGateways)
-		s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Gateways: gateways, Log: discard})
-		s.local = Declared{Services: []Service{{ServiceRef: vip.ServiceRef{Namespace: "media", Name: "thumbs"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.129")}, Ports: []string{"tcp/80"}}}}
+		s := newSpeaker(Options{Config: cfg, Announcer: announcer, Binder: announcer, Gateways: gateways, Log: discard})
+		s.local = cluster.Declared{Services: []cluster.Service{{ServiceRef: vip.ServiceRef{Namespace: "media", Name: "thumbs"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.129")}, Ports: []string{"tcp/80"}}}}
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- s.run(ctx) }()
@@ -150,7 +152,7 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 // that a file without one leaves nothing of them.
 func TestAddingAGatewayToTheFileStartsAWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		with, err := Parse([]byte(racks))
+		with, err := config.Parse([]byte(racks))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +174,7 @@ func TestAddingAGatewayToTheFileStartsAWatch(t *testing.T) {
 				t.Errorf("got %d peers, %d missing, %d routes not watched, want %d, %d, %d", len(announcer.peers), len(*s.lacking.Load()), len(gateways), n, lacking, waits)
 			}
 		}
-		take := func(c *Config) {
+		take := func(c *config.Config) {
 			s.do(ctx, func() {
 				if err := s.take(c); err != nil {
 					t.Error(err)
@@ -212,17 +214,17 @@ func TestASessionIsListedOnceInTheStatus(t *testing.T) {
 // TestRoutesForAGatewayGoToAllOfItsRouters checks that lists of peers name a gateway, whatever routers it
 // leads to.
 func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
-	c, err := Parse([]byte(strings.Replace(racks, "  - address: 198.51.100.53\n", "  - address: 198.51.100.53\n    peers: [gateway/ipv4, 192.0.2.9]\n", 1)))
+	c, err := config.Parse([]byte(strings.Replace(racks, "  - address: 198.51.100.53\n", "  - address: 198.51.100.53\n    peers: [gateway/ipv4, 192.0.2.9]\n", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := newAudience(c.Peers).of(c.VIPs[0].Peers)
+	names := config.NewAudience(c.Peers).Of(c.VIPs[0].Peers)
 	if fmt.Sprint(names) != "[192.0.2.9 gateway/ipv4]" {
 		t.Errorf("got a route for %v", names)
 	}
 	f := find(c, gatewaysOf("192.0.2.1", "192.0.2.2", "2001:db8::1"))
 	for i, want := range []bool{true, true, false, true, false, false} {
-		if p := &f.peers[i]; slices.Contains(names, p.Entry()) != want || p.named(names) != want {
+		if p := &f.peers[i]; slices.Contains(names, p.Entry()) != want || p.Named(names) != want {
 			t.Errorf("%s: want %v", p.Name(), want)
 		}
 	}

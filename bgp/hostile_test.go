@@ -18,6 +18,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -32,7 +34,7 @@ const victim = "bank"
 // step is what happens at one moment of a history. Everything then has time to settle.
 type step struct {
 	namespace string // who does it; "" is the operator
-	put       []Service
+	put       []cluster.Service
 	gone      []vip.ServiceRef
 	answers   map[netip.AddrPort]string // what endpoints answer from now on
 	hints     []hint.Hint               // the resolver's, of what the namespace declares
@@ -69,10 +71,10 @@ type playground struct {
 	last    map[netip.Addr]time.Duration
 	began   time.Time
 	evil    string
-	declare chan Declared
+	declare chan cluster.Declared
 }
 
-func (p *playground) SetPeers([]Peer, time.Duration) error           { return nil }
+func (p *playground) SetPeers([]config.Peer, time.Duration) error    { return nil }
 func (p *playground) Freeze()                                        {}
 func (p *playground) UpdatesSent() uint64                            { return 0 }
 func (p *playground) Peers() []session.Status                        { return nil }
@@ -81,7 +83,6 @@ func (p *playground) Bind(give, look []netip.Addr) (Bound, error)    { return he
 func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error  { return nil }
 func (p *playground) Watch(ctx context.Context, _ func()) error      { <-ctx.Done(); return nil }
 func (p *playground) Assign(granted map[vip.ServiceRef][]netip.Addr) {}
-func (p *playground) owner(a netip.Addr) string                      { return p.controller.byAddress[a].config.namespace() }
 func (p *playground) answer(to netip.AddrPort) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +90,7 @@ func (p *playground) answer(to netip.AddrPort) string {
 }
 
 // Run declares what the test does.
-func (p *playground) Run(ctx context.Context, changed func(Declared)) {
+func (p *playground) Run(ctx context.Context, changed func(cluster.Declared)) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,6 +123,16 @@ func (p *playground) Set(routes []route.Route) ([]route.Route, error) {
 	return routes, nil
 }
 
+// owner returns the namespace whose Services have the address; "" for a VIP of the file.
+func (p *playground) owner(a netip.Addr) string {
+	for ref, addrs := range p.controller.Granted() {
+		if slices.Contains(addrs, a) {
+			return ref.Namespace
+		}
+	}
+	return ""
+}
+
 func joined(a, b map[netip.Addr]string) map[netip.Addr]string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
@@ -151,7 +162,7 @@ type seen struct {
 func play(t *testing.T, h history, evil string, without bool) (all []seen) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		p := &playground{answers: map[netip.AddrPort]string{}, routes: map[netip.Addr]string{}, evil: evil, declare: make(chan Declared)}
+		p := &playground{answers: map[netip.AddrPort]string{}, routes: map[netip.Addr]string{}, evil: evil, declare: make(chan cluster.Declared)}
 		before := ask
 		ask = p.ask
 		defer func() { ask = before }()
@@ -207,13 +218,13 @@ func (p *playground) hint(t *testing.T, all []hint.Hint) {
 
 // declarations are what the cluster and the resolver say.
 type declarations struct {
-	services map[vip.ServiceRef]Service
+	services map[vip.ServiceRef]cluster.Service
 	hints    map[string][]hint.Hint
 	drained  string
 }
 
 func newDeclarations() *declarations {
-	return &declarations{services: map[vip.ServiceRef]Service{}, hints: map[string][]hint.Hint{}}
+	return &declarations{services: map[vip.ServiceRef]cluster.Service{}, hints: map[string][]hint.Hint{}}
 }
 
 func (w *declarations) take(s step) {
@@ -231,8 +242,8 @@ func (w *declarations) take(s step) {
 	}
 }
 
-func (w *declarations) declared() Declared {
-	d := Declared{Drained: w.drained}
+func (w *declarations) declared() cluster.Declared {
+	d := cluster.Declared{Drained: w.drained}
 	for _, ref := range slices.SortedFunc(maps.Keys(w.services), func(a, b vip.ServiceRef) int { return strings.Compare(a.String(), b.String()) }) {
 		d.Services = append(d.Services, w.services[ref])
 	}
@@ -253,8 +264,8 @@ var (
 )
 
 // config has a VIP of the file's own, one that takes hints, and pools for both namespaces.
-func (h history) config(evil string) *Config {
-	c, err := Parse(fmt.Appendf(nil, `asn: 64512
+func (h history) config(evil string) *config.Config {
+	c, err := config.Parse(fmt.Appendf(nil, `asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 192.0.2.1, asn: 64512, families: [ipv4]}]
 vips: [{address: %s, bind: lo, checks: [{tcp: {address: "%s"}}]}]
@@ -269,7 +280,7 @@ states: {draining: {dwell: %s, linger: %s}}
 		pools = map[string]string{"*": "198.51.100.64/28"}
 	}
 	for namespace, cidr := range pools {
-		c.Pools = append(c.Pools, Pool{CIDRs: []netip.Prefix{netip.MustParsePrefix(cidr)}, Namespaces: []string{namespace}})
+		c.Pools = append(c.Pools, config.Pool{CIDRs: []netip.Prefix{netip.MustParsePrefix(cidr)}, Namespaces: []string{namespace}})
 	}
 	return c
 }
@@ -301,9 +312,9 @@ func (d *drawing) endpoint(namespace string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 8080)
 }
 
-func (d *drawing) service(namespace string) Service {
+func (d *drawing) service(namespace string) cluster.Service {
 	ref := vip.ServiceRef{Namespace: namespace, Name: fmt.Sprintf("s%d", d.n("name", 2))}
-	s := Service{
+	s := cluster.Service{
 		ServiceRef: ref, Created: d.age(ref), Local: d.n("local", 3) == 0,
 		Probe: federation.Target{Kind: rapid.SampledFrom([]federation.ProbeKind{federation.ProbeNone, federation.ProbeTCP, federation.ProbeHTTP}).Draw(d.T, "probe")},
 	}
@@ -314,7 +325,7 @@ func (d *drawing) service(namespace string) Service {
 		s.Ports = append(s.Ports, fmt.Sprintf("tcp/%d", 80+d.n("port", 2)))
 	}
 	for range 1 + d.n("endpoints", 2) {
-		s.Endpoints = append(s.Endpoints, Endpoint{
+		s.Endpoints = append(s.Endpoints, cluster.Endpoint{
 			Addr: d.endpoint(namespace), Ready: d.n("ready", 3) > 0, Terminating: d.n("terminating", 2) == 0, Here: d.n("here", 2) > 0,
 		})
 	}

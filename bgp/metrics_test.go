@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -34,7 +35,7 @@ func TestEveryPeerHasASeries(t *testing.T) {
 		"routers of two, not found yet":     {{Gateway: route.IPv4}, {Gateway: route.IPv6}, {Interface: "eth0"}},
 		"only links, none of which exists":  {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
 	} {
-		s := newSpeaker(Options{Config: &Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})
+		s := newSpeaker(Options{Config: &config.Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})
 		s.drains, _ = openDrains("")
 		s.view.published.Store(&Status{})
 		families, err := s.metrics.registry.Gather()
@@ -63,7 +64,7 @@ func (broken) Collect(ch chan<- prometheus.Metric) {
 
 // TestAnInvalidSeriesAffectsNoOther: liveness probes ask for metrics.
 func TestAnInvalidSeriesAffectsNoOther(t *testing.T) {
-	s := newSpeaker(Options{Config: &Config{}, Announcer: &fakeAnnouncer{t: t}, Log: discard})
+	s := newSpeaker(Options{Config: &config.Config{}, Announcer: &fakeAnnouncer{t: t}, Log: discard})
 	s.drains, _ = openDrains("")
 	s.view.published.Store(&Status{})
 	s.metrics.registry.MustRegister(broken{})

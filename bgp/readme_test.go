@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // TestTheManPageHasEveryKeyAndAValidExample compares the page with what is
@@ -22,20 +24,20 @@ func TestTheManPageHasEveryKeyAndAValidExample(t *testing.T) {
 		t.Fatalf("got %d examples", len(blocks))
 	}
 	for _, block := range blocks[1:] {
-		if _, err := ParseShared([]byte(block[1])); err != nil {
+		if _, err := config.ParseShared([]byte(block[1])); err != nil {
 			t.Errorf("%v\n%s", err, block[1])
 		}
 	}
 	// The first has every key. An interface excludes an address, so the one that is named in a comment counts.
 	example := blocks[0][1]
-	c, err := Parse([]byte(example))
+	c, err := config.Parse([]byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(c.States.Degraded, plainConfig().States.Degraded) {
 		t.Errorf("the page's defaults differ from the program's: %+v", c.States)
 	}
-	for _, key := range keysOf(reflect.TypeFor[Config]()) {
+	for _, key := range keysOf(reflect.TypeFor[config.Config]()) {
 		if !regexp.MustCompile(`\b`+key+`:`).MatchString(example) && !strings.Contains(string(page), "`"+key) {
 			t.Errorf("the page lacks %s", key)
 		}

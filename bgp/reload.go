@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/base/filewatch"
 )
 
@@ -23,7 +25,7 @@ func (s *speaker) follow() {
 }
 
 // takeLocal applies what the cluster declares.
-func (s *speaker) takeLocal(local Declared) {
+func (s *speaker) takeLocal(local cluster.Declared) {
 	s.do(s.around, func() {
 		s.local = local
 		s.declare(time.Now())
@@ -57,18 +59,18 @@ func (s *speaker) followSignal(ctx context.Context) {
 // reload reads the file if its content has changed, and puts it in force if it has no fault.
 func (s *speaker) reload(ctx context.Context) {
 	var files []string
-	var before texts
-	s.do(ctx, func() { files, before = s.Config.files(s.Path), s.texts })
-	is := textsOf(files) // read here, because the loop must not wait for a disk
+	var before config.Digest
+	s.do(ctx, func() { files, before = s.Config.Files(s.Path), s.texts })
+	is := config.DigestOf(files) // read here, because the loop must not wait for a disk
 	if is == before {
 		s.metrics.reloaded(true)
 		return
 	}
-	config, warnings, err := loadAndWarn(s.Path)
+	cfg, warnings, err := config.LoadAndWarn(s.Path)
 	s.do(ctx, func() {
-		s.texts = texts{}
+		s.texts = config.Digest{}
 		if err == nil {
-			err = s.take(config)
+			err = s.take(cfg)
 		}
 		switch {
 		case err == nil:
@@ -84,20 +86,20 @@ func (s *speaker) reload(ctx context.Context) {
 
 // take puts a configuration in force. An equal one changes nothing, and a speaker that is ending
 // keeps the previous one.
-func (s *speaker) take(config *Config) error {
+func (s *speaker) take(cfg *config.Config) error {
 	before := s.Config
-	if s.controller.Stopping() || reflect.DeepEqual(before, config) {
+	if s.controller.Stopping() || reflect.DeepEqual(before, cfg) {
 		return nil
 	}
-	if err := before.fixed(config); err != nil {
+	if err := before.CheckChange(cfg); err != nil {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
 	// A peer that is not possible now is retried with the next change.
-	s.Config = config
-	if err := s.findPeers(config.States.Draining.Dwell); err != nil {
+	s.Config = cfg
+	if err := s.findPeers(cfg.States.Draining.Dwell); err != nil {
 		s.Log.Error("peers", "error", err)
 	}
-	s.controller.Configure(config)
+	s.controller.Configure(cfg)
 	s.declare(time.Now())
 	s.Log.Info("configuration reloaded")
 	return nil

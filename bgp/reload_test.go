@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -26,12 +27,12 @@ func TestAnUnchangedFileIsNotParsedAgain(t *testing.T) {
 	const vips = 1000
 	path := filepath.Join(t.TempDir(), "speaker.yaml")
 	fixture.Write(t, path, manyVIPs(vips))
-	config, err := Load(path)
+	cfg, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	announcer := &fakeAnnouncer{t: t}
-	s := newSpeaker(Options{Path: path, Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	s := newSpeaker(Options{Path: path, Config: cfg, Announcer: announcer, Binder: announcer, Log: discard})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.run(ctx) }()

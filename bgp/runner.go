@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/check"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
@@ -32,7 +34,7 @@ type result struct {
 
 type running struct {
 	// config is replaced when the endpoints change.
-	config atomic.Pointer[Check]
+	config atomic.Pointer[config.Check]
 	cancel context.CancelFunc
 }
 
@@ -43,21 +45,21 @@ func newRunner(ctx context.Context, results chan<- result) *runner {
 }
 
 // set declares all checks; those that already run continue.
-func (r *runner) set(checks map[string]Check) {
+func (r *runner) set(checks map[string]config.Check) {
 	for id, one := range r.running {
 		if _, wanted := checks[id]; !wanted {
 			one.cancel()
 			delete(r.running, id)
 		}
 	}
-	for id, config := range checks {
+	for id, cfg := range checks {
 		if one := r.running[id]; one != nil {
-			one.config.Store(&config)
+			one.config.Store(&cfg)
 			continue
 		}
 		ctx, cancel := context.WithCancel(r.ctx)
 		one := &running{cancel: cancel}
-		one.config.Store(&config)
+		one.config.Store(&cfg)
 		r.running[id] = one
 		r.all.Go(func() { r.watch(ctx, id, one) })
 	}
@@ -73,9 +75,9 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 	next := time.NewTimer(time.Hour)
 	defer next.Stop()
 	for {
-		config := one.config.Load()
+		cfg := one.config.Load()
 		began := time.Now()
-		err := runCheck(ctx, config, ask)
+		err := check.Run(ctx, cfg, ask)
 		if ctx.Err() != nil {
 			return // the failure is caused by the shutdown
 		}
@@ -88,9 +90,9 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 		case <-ctx.Done():
 			return
 		}
-		pause := config.Interval
-		if passed && alike < config.Rise || !passed && alike < config.Fall {
-			pause = config.FastInterval
+		pause := cfg.Interval
+		if passed && alike < cfg.Rise || !passed && alike < cfg.Fall {
+			pause = cfg.FastInterval
 		}
 		next.Reset(time.Until(r.together(began.Add(jittered(pause)), pause)))
 		select {

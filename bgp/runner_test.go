@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -31,9 +32,9 @@ func TestThousandsOfChecksShareTheirWakeUps(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		results := make(chan result, checks)
 		r := newRunner(ctx, results)
-		all := map[string]Check{}
+		all := map[string]config.Check{}
 		for i := range checks {
-			all[fmt.Sprint(i)] = Check{TCP: &TCPCheck{netip.MustParseAddrPort("192.0.2.9:53")}, Rise: 1, Fall: 1, Interval: interval, FastInterval: interval, Timeout: time.Second}
+			all[fmt.Sprint(i)] = config.Check{TCP: &config.TCPCheck{Address: netip.MustParseAddrPort("192.0.2.9:53")}, Rise: 1, Fall: 1, Interval: interval, FastInterval: interval, Timeout: time.Second}
 		}
 		r.set(all)
 		go func() {
@@ -74,8 +75,8 @@ func TestAChangedResultIsCheckedFaster(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan result)
 	r := newRunner(ctx, results)
-	dead := Check{TCP: &TCPCheck{Address: netip.MustParseAddrPort("127.0.0.1:1")}, Rise: 1, Fall: 4, Timeout: time.Second, Interval: time.Hour, FastInterval: 20 * time.Millisecond}
-	r.set(map[string]Check{"dead": dead})
+	dead := config.Check{TCP: &config.TCPCheck{Address: netip.MustParseAddrPort("127.0.0.1:1")}, Rise: 1, Fall: 4, Timeout: time.Second, Interval: time.Hour, FastInterval: 20 * time.Millisecond}
+	r.set(map[string]config.Check{"dead": dead})
 	for range dead.Fall {
 		if one := <-results; one.id != "dead" || one.failure == nil {
 			t.Errorf("%+v", one)

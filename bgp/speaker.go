@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
+	"github.com/nearcast/nearcast/bgp/judge"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -30,7 +33,7 @@ const (
 type Options struct {
 	// Path is the configuration file, which is watched; "" keeps Config.
 	Path   string
-	Config *Config
+	Config *config.Config
 	// Reload triggers a reread of Path; it may be nil.
 	Reload <-chan struct{}
 	// Hurry, when closed, immediately ends the drain that follows the end of Run's context; it may
@@ -60,14 +63,14 @@ type speaker struct {
 	around     context.Context
 	background sync.WaitGroup
 
-	controller *Controller
+	controller *judge.Controller
 	runner     *runner
 	drains     *drains
-	local      Declared
-	refused    []Refusal                       // a few of each namespace
+	local      cluster.Declared
+	refused    []cluster.Refusal               // a few of each namespace
 	granted    map[vip.ServiceRef][]netip.Addr // last passed to the cluster
 	fault      string
-	texts      texts                    // content of the file in force; zero if another was refused since
+	texts      config.Digest            // content of the file in force; zero if another was refused since
 	gateways   map[route.Family]Gateway // as last found
 	found      found                    // the resulting sessions
 	follows    bool                     // the default routes are watched
@@ -77,10 +80,10 @@ type speaker struct {
 
 	// version is the applied version of the controller's results, and withdrawn when the checks
 	// failed that have caused withdrawals since.
-	version       Version
+	version       judge.Version
 	withdrawn     []time.Time
 	sampling      atomic.Bool // whether the time until a withdrawal is sent is being measured
-	applied       Desired
+	applied       judge.Desired
 	announced     []route.Route // as the announcer last reported
 	announceFault string        // last logged fault
 	addresses     addresses
@@ -98,7 +101,7 @@ func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 func newSpeaker(o Options) *speaker {
 	s := &speaker{
 		Options: o, work: make(chan func()), results: make(chan result, atOnce), done: make(chan struct{}),
-		controller: NewController(o.Config), addresses: addresses{stale: true},
+		controller: judge.NewController(o.Config), addresses: addresses{stale: true},
 	}
 	s.metrics = newMetrics(s)
 	s.lacking.Store(new([]session.Status))
@@ -117,7 +120,7 @@ func (s *speaker) run(ctx context.Context) error {
 	if err := s.findPeers(0); err != nil {
 		s.Log.Error("cannot add some peers; retrying", "error", err)
 	}
-	s.warn(Warnings(s.Path))
+	s.warn(config.Warnings(s.Path))
 	s.runner = newRunner(s.around, s.results)
 	s.follow()
 	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
@@ -242,13 +245,13 @@ func (s *speaker) observeMore() {
 
 // declare combines what the file and the cluster want.
 func (s *speaker) declare(now time.Time) {
-	config := *s.Config
-	config.Peers = slices.Concat(config.Peers, s.found.peers) // no Service gets the address of a discovered router
-	vips, refused := Assign(&config, s.local.Services)
+	cfg := *s.Config
+	cfg.Peers = slices.Concat(cfg.Peers, s.found.peers) // no Service gets the address of a discovered router
+	vips, refused := cluster.Assign(&cfg, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
 	s.refusedInAll = len(refused)
-	refused = fewOfEach(refused)
-	said := map[Refusal]bool{}
+	refused = cluster.FewOfEach(refused)
+	said := map[cluster.Refusal]bool{}
 	for _, r := range s.refused {
 		said[r] = true
 	}

@@ -21,12 +21,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
-	"github.com/nearcast/nearcast/internal/federation"
 )
 
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -37,7 +38,7 @@ type fakeAnnouncer struct {
 	t  *testing.T
 	mu sync.Mutex
 
-	peers   []Peer
+	peers   []config.Peer
 	routes  []route.Route
 	history []string // the routes as they changed
 	fail    int
@@ -52,7 +53,7 @@ type fakeAnnouncer struct {
 	last      []string // the peers of the last route
 }
 
-func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
+func (f *fakeAnnouncer) SetPeers(peers []config.Peer, _ time.Duration) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.peers = slices.Clone(peers)
@@ -233,7 +234,7 @@ admin: %s
 }
 
 func (s *siteUnderTest) start(t *testing.T) {
-	config, err := Load(s.file)
+	cfg, err := config.Load(s.file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func (s *siteUnderTest) start(t *testing.T) {
 	s.cancel, s.closed = cancel, false
 	s.hurry, s.reload = make(chan struct{}), make(chan struct{}, 1)
 	go func() {
-		s.done <- Run(ctx, Options{Path: s.file, Config: config, Hurry: s.hurry, Reload: s.reload, Announcer: s, Binder: s, Cluster: s.cluster, Log: discard})
+		s.done <- Run(ctx, Options{Path: s.file, Config: cfg, Hurry: s.hurry, Reload: s.reload, Announcer: s, Binder: s, Cluster: s.cluster, Log: discard})
 	}()
 }
 
@@ -404,10 +405,10 @@ func TestADrainOverTheSocketSurvivesARestart(t *testing.T) {
 }
 
 // declaring is a Cluster that always declares the same.
-type declaring []Service
+type declaring []cluster.Service
 
-func (d declaring) Run(ctx context.Context, changed func(Declared)) {
-	changed(Declared{Services: d})
+func (d declaring) Run(ctx context.Context, changed func(cluster.Declared)) {
+	changed(cluster.Declared{Services: d})
 	<-ctx.Done()
 }
 
@@ -416,7 +417,7 @@ func (declaring) Assign(map[vip.ServiceRef][]netip.Addr) {}
 func TestHintsOfTheResolverDrainOnlyVIPsOfServices(t *testing.T) {
 	s := runSite(t, 0)
 	s.stop(t)
-	s.cluster = declaring{serviceOf("thumbnail", 1, func(s *Service) { s.Probe.Kind = federation.ProbeNone }, "198.51.100.80")}
+	s.cluster = declaring{unprobed("thumbnail", "198.51.100.80", ready)}
 	s.write(t, s.text+"pools: [{cidrs: [198.51.100.64/26], namespaces: [media]}]\n")
 	s.start(t)
 	both := "198.51.100.53, 198.51.100.80"

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
@@ -23,8 +24,8 @@ type Status struct {
 	DrainsLost string `json:"drainsLost,omitempty"`
 	// Refused are Service requests that were refused, a few of each namespace; RefusedInAll counts
 	// all of them.
-	Refused      []Refusal `json:"refused,omitempty"`
-	RefusedInAll int       `json:"refusedInAll,omitempty"`
+	Refused      []cluster.Refusal `json:"refused,omitempty"`
+	RefusedInAll int               `json:"refusedInAll,omitempty"`
 	// IgnoredHints are hints of the resolver for VIPs that they do not move: VIPs of the file
 	// without Hints, and those of Services in another namespace.
 	IgnoredHints []hint.Hint `json:"ignoredHints,omitempty"`

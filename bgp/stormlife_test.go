@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -17,7 +19,7 @@ import (
 // must hold at every moment, and not only once all has settled.
 type life struct {
 	*station
-	declare chan Declared
+	declare chan cluster.Declared
 	dead    bool // it was killed
 	closed  bool
 	atClose map[netip.Prefix]route.Attributes
@@ -27,7 +29,7 @@ type life struct {
 const slowest = 200 * time.Millisecond
 
 // SetPeers implements Announcer.
-func (l *life) SetPeers(peers []Peer, _ time.Duration) error {
+func (l *life) SetPeers(peers []config.Peer, _ time.Duration) error {
 	l.machine.mu.Lock()
 	defer l.machine.mu.Unlock()
 	if !l.dead {
@@ -210,7 +212,7 @@ func (l *life) isDead() bool {
 func (l *life) Watch(ctx context.Context, changed func()) error { return l.machine.Watch(ctx, changed) }
 
 // Run implements Cluster.
-func (l *life) Run(ctx context.Context, changed func(Declared)) {
+func (l *life) Run(ctx context.Context, changed func(cluster.Declared)) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -197,12 +198,12 @@ func (n *station) endpoint(i int) netip.AddrPort {
 }
 
 // declared are the Services as package kube tells of them.
-func (n *station) declared() (all []Service) {
+func (n *station) declared() (all []cluster.Service) {
 	for i, s := range n.services {
 		if !s.is {
 			continue
 		}
-		one := Service{ServiceRef: refs[i], Created: time.Unix(int64(1+i), 0), Addresses: wantedBy[i], Ports: []string{fmt.Sprintf("tcp/%d", 80+i)}, Probe: federation.Target{Kind: federation.ProbeNone}}
+		one := cluster.Service{ServiceRef: refs[i], Created: time.Unix(int64(1+i), 0), Addresses: wantedBy[i], Ports: []string{fmt.Sprintf("tcp/%d", 80+i)}, Probe: federation.Target{Kind: federation.ProbeNone}}
 		if s.probed {
 			one.Probe.Kind = federation.ProbeTCP
 		}
@@ -210,7 +211,7 @@ func (n *station) declared() (all []Service) {
 			one.Untaken = one.Addresses
 		}
 		if s.endpoints != "none" {
-			one.Endpoints = []Endpoint{{Addr: n.endpoint(i), Ready: s.endpoints == "ready", Terminating: s.endpoints != "ready", Here: true}}
+			one.Endpoints = []cluster.Endpoint{{Addr: n.endpoint(i), Ready: s.endpoints == "ready", Terminating: s.endpoints != "ready", Here: true}}
 		}
 		all = append(all, one)
 	}

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
@@ -47,7 +49,7 @@ type station struct {
 	// The inputs: the file in effect and the one on disk, the cluster's objects, drains
 	// and hints.
 	force, sheet sheet
-	config       *Config // of force
+	config       *config.Config // of force
 	services     [3]service
 	taint        string
 	told         []vip.Drain
@@ -64,7 +66,7 @@ type station struct {
 
 	// The router, which machine.mu guards.
 	table     map[netip.Prefix]route.Attributes
-	peers     []Peer
+	peers     []config.Peer
 	updates   uint64
 	discarded []netip.Prefix
 	granted   map[vip.ServiceRef][]netip.Addr
@@ -117,13 +119,13 @@ func newStation(t *testing.T, w *storm, number int) *station {
 // starts starts a speaker with the file that is on disk, which is good.
 func (n *station) starts() {
 	n.write0(n.sheet)
-	config, err := Load(n.path())
+	cfg, err := config.Load(n.path())
 	if err != nil {
 		n.Fatal(err)
 	}
-	n.force, n.config = n.sheet, config
+	n.force, n.config = n.sheet, cfg
 	n.machine.mu.Lock()
-	n.life = &life{station: n, declare: make(chan Declared)}
+	n.life = &life{station: n, declare: make(chan cluster.Declared)}
 	n.stopping, n.wasHere = false, false
 	n.machine.mu.Unlock()
 	n.hurry, n.reload, n.ended = make(chan struct{}), make(chan struct{}, 1), make(chan end, 1)
@@ -134,7 +136,7 @@ func (n *station) starts() {
 	}
 	n.hints = nil
 	// Path follows: in a bubble nothing may wait for the kernel's word that a file has changed.
-	n.speaker = newSpeaker(Options{Config: config, Reload: n.reload, Hurry: n.hurry, Announcer: n.life, Binder: n.life, Cluster: n.life, Log: discard})
+	n.speaker = newSpeaker(Options{Config: cfg, Reload: n.reload, Hurry: n.hurry, Announcer: n.life, Binder: n.life, Cluster: n.life, Log: discard})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	s, ended := n.speaker, n.ended
@@ -217,7 +219,7 @@ func (n *station) call(method, path string, query url.Values, body any) (st Stat
 // declares has the cluster say what it has.
 func (n *station) declares() {
 	select {
-	case n.life.declare <- Declared{Services: n.declared(), Drained: n.taint}:
+	case n.life.declare <- cluster.Declared{Services: n.declared(), Drained: n.taint}:
 	case <-n.speaker.done:
 	}
 	synctest.Wait()

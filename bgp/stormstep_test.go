@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
@@ -142,11 +143,11 @@ func (n *station) rewrites() {
 	if !n.toldAt.IsZero() || next.fault != "" {
 		return
 	}
-	config, err := Load(n.path())
+	cfg, err := config.Load(n.path())
 	if err != nil {
 		n.Fatalf("%v\n%s", err, next.text(n))
 	}
-	n.force, n.config = next, config
+	n.force, n.config = next, cfg
 }
 
 // moves changes the machine's addresses from outside.

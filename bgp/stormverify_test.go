@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
@@ -194,7 +195,7 @@ func (n *station) verifyAggregate(p netip.Prefix, g vip.AggregateStatus, st Stat
 			}
 		}
 	}
-	need := n.config.Aggregates[slices.IndexFunc(n.config.Aggregates, func(c Aggregate) bool { return c.Prefix == p })].Least
+	need := n.config.Aggregates[slices.IndexFunc(n.config.Aggregates, func(c config.Aggregate) bool { return c.Prefix == p })].Least
 	if need == 0 {
 		need = max(all, 1)
 	}

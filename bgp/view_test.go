@@ -14,10 +14,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
-	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // stuck is an Announcer whose Set does not return before it is released.
@@ -38,13 +39,13 @@ func (s *stuck) Set(routes []route.Route) ([]route.Route, error) {
 // TestReadersNeverWaitForTheLoop holds the loop still: status and metrics answer, and
 // so they cannot hold the loop either. The control is a drain, which needs it.
 func TestReadersNeverWaitForTheLoop(t *testing.T) {
-	config, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nvips: [{address: 198.51.100.53, checks: [{tcp: {address: \"127.0.0.1:1\"}}]}]\n"))
+	cfg, err := config.Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nvips: [{address: 198.51.100.53, checks: [{tcp: {address: \"127.0.0.1:1\"}}]}]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	announcer := &stuck{&fakeAnnouncer{t: t}, make(chan struct{}), make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
-	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	s := newSpeaker(Options{Config: cfg, Announcer: announcer, Binder: announcer, Log: discard})
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
 	<-announcer.entered
@@ -124,14 +125,14 @@ func TestOneQueryOfTheSessionsServesAllReaders(t *testing.T) {
 // TestMetricsOfAVIPEndWithItsServices: a tenant that goes through the addresses of its
 // pool must not fill the memory.
 func TestMetricsOfAVIPEndWithItsServices(t *testing.T) {
-	config := poolOf("media")
-	config.VIPs = nil
+	cfg := plainConfig()
+	cfg.Pools = []config.Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64")}, Namespaces: []string{"media"}}}
 	announcer := &fakeAnnouncer{t: t}
-	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	s := newSpeaker(Options{Config: cfg, Announcer: announcer, Binder: announcer, Log: discard})
 	s.runner = newRunner(t.Context(), s.results)
 	a := netip.MustParseAddr("2001:db8::1")
 	for range 100 {
-		s.local = Declared{Services: []Service{serviceOf("x", 1, func(s *Service) { s.Probe.Kind, s.Endpoints = federation.ProbeNone, nil }, a.String())}}
+		s.local = cluster.Declared{Services: []cluster.Service{unprobed("x", a.String())}}
 		s.declare(time.Now())
 		s.apply(time.Now())
 		a = a.Next()

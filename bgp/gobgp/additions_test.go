@@ -10,7 +10,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/api"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -52,13 +52,13 @@ func newThree(t *testing.T, local string) *three {
 		h.routers = append(h.routers, router)
 		h.keys[i] = fmt.Sprintf("address: %s, port: %d, asn: %d, localAddress: %s", at, port, asn, local)
 	}
-	h.speaker = newSpeaker(t, from, bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), ASN: 64500, Families: []route.Family{route.IPv4}, HoldTime: 3 * time.Second})
+	h.speaker = newSpeaker(t, from, config.Peer{Address: netip.MustParseAddr("127.0.0.98"), ASN: 64500, Families: []route.Family{route.IPv4}, HoldTime: 3 * time.Second})
 	t.Cleanup(func() { _ = h.speaker.Close(5 * time.Second) })
 	return h
 }
 
 // declare adds settings for the peers to the speaker's file, and returns the peers.
-func (h *three) declare(more ...string) []bgp.Peer {
+func (h *three) declare(more ...string) []config.Peer {
 	h.t.Helper()
 	text := "asn: 64511\nrouterID: 192.0.2.11\ngroups: {a: {}}\n" + h.states + "\npeers:\n"
 	for i, keys := range h.keys {
@@ -67,7 +67,7 @@ func (h *three) declare(more ...string) []bgp.Peer {
 		}
 		text += "- {" + keys + ", holdTime: 9s}\n"
 	}
-	config, err := bgp.Parse([]byte(text))
+	config, err := config.Parse([]byte(text))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestADrainingSiteIsLeastPreferredOverIBGP(t *testing.T) {
 	holds(t, router, "198.51.100.53/32 path= pref=100; "+drained)
 	changed := peer
 	changed.HoldTime = 9 * time.Second
-	if err := s.SetPeers([]bgp.Peer{changed}, time.Minute); err != nil {
+	if err := s.SetPeers([]config.Peer{changed}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, router, "198.51.100.53/32 path= pref=1 communities=[graceful-shutdown]; "+drained)

@@ -3,7 +3,7 @@ package gobgp
 import (
 	"slices"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -12,7 +12,7 @@ import (
 
 // leave records which peers the file has. A peer that is back is sent what the file says; one whose
 // session never began is forgotten.
-func (s *Speaker) leave(file []bgp.Peer) {
+func (s *Speaker) leave(file []config.Peer) {
 	in := make(map[string]bool, len(file))
 	for i := range file {
 		in[file[i].Name()] = true

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -14,8 +14,8 @@ import (
 func TestARemovedPeerKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	routers, seen, peers := someRouters(t, 2, "127.0.0.171")
 	speaker := startWith(t, peers[:1], quietLog)
-	to := func(p bgp.Peer) []route.Route { return []route.Route{{Prefix: vip, To: []string{p.Name()}}} }
-	set := func(file []bgp.Peer, of bgp.Peer) {
+	to := func(p config.Peer) []route.Route { return []route.Route{{Prefix: vip, To: []string{p.Name()}}} }
+	set := func(file []config.Peer, of config.Peer) {
 		t.Helper()
 		if err := speaker.SetPeers(file, 2*time.Second); err != nil {
 			t.Fatal(err)
@@ -29,7 +29,7 @@ func TestARemovedPeerKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	holds(t, routers[0], up)
 	away := peers[1]
 	away.Port = 1 // nothing listens there
-	set([]bgp.Peer{away}, away)
+	set([]config.Peer{away}, away)
 	time.Sleep(stays)
 	if got := held(t, routers[0]); got != up {
 		t.Errorf("the old router has %q before the new one is established", got)
@@ -37,9 +37,9 @@ func TestARemovedPeerKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	if got := fmt.Sprint(speaker.Peers()[0].Kept, speaker.Peers()[1].Kept); got != "[198.51.100.53/32] []" {
 		t.Errorf("got status %s", got)
 	}
-	set([]bgp.Peer{away, peers[0]}, away) // back in the file, but the VIP names the other peer
+	set([]config.Peer{away, peers[0]}, away) // back in the file, but the VIP names the other peer
 	holds(t, routers[0], "")
-	set([]bgp.Peer{away, peers[0]}, peers[0])
+	set([]config.Peer{away, peers[0]}, peers[0])
 	holds(t, routers[0], up)
 	set(peers[1:], peers[1])
 	holds(t, routers[0], drained)
@@ -61,7 +61,7 @@ func TestAPeerThatNeverStartedIsForgotten(t *testing.T) {
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
 	renamed := peers[0]
 	renamed.Gateway = route.IPv4
-	for _, file := range [][]bgp.Peer{{renamed}, peers} {
+	for _, file := range [][]config.Peer{{renamed}, peers} {
 		if err := speaker.SetPeers(file, time.Hour); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -22,7 +22,7 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 		}
 		return r
 	}
-	speaker := newSpeaker(t, here, bgp.Peer{Address: at, Port: port, External: true})
+	speaker := newSpeaker(t, here, config.Peer{Address: at, Port: port, External: true})
 	defer speaker.Close(5 * time.Second)
 	preference := uint32(7)
 	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32"), Attributes: route.Attributes{Prepend: 1, LocalPreference: &preference}}}); err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -31,7 +31,7 @@ func TestARouterThatReconnectsGetsEveryRoute(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			router, peer := routerOf(t, c.asn, c.local)
-			s := newSpeaker(t, peer.LocalAddress, bgp.Peer{Address: netip.MustParseAddr("127.0.0.99"), Port: 1, ASN: 64500})
+			s := newSpeaker(t, peer.LocalAddress, config.Peer{Address: netip.MustParseAddr("127.0.0.99"), Port: 1, ASN: 64500})
 			defer s.Close(5 * time.Second)
 			var all []route.Route
 			for i := range many {
@@ -40,7 +40,7 @@ func TestARouterThatReconnectsGetsEveryRoute(t *testing.T) {
 			if _, err := s.Set(all); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+			if err := s.SetPeers([]config.Peer{peer}, 0); err != nil {
 				t.Fatal(err)
 			}
 			got := 0

@@ -17,6 +17,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -41,13 +42,13 @@ func pair(t *testing.T, local string) (*Router, *Speaker) {
 		t.Fatal(err)
 	}
 	t.Cleanup(router.Close)
-	return router, newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
+	return router, newSpeaker(t, speakerAddr, config.Peer{Address: routerAddr, Port: port, ASN: 64500})
 }
 
 // newSpeaker returns a speaker of AS 64511 with one peer.
-func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
+func newSpeaker(t *testing.T, addr netip.Addr, peer config.Peer) *Speaker {
 	t.Helper()
-	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: addr}, quietLog)
+	speaker, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: addr}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
 	if len(peer.Families) == 0 {
 		peer.Families = []route.Family{route.IPv4}
 	}
-	if err := speaker.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+	if err := speaker.SetPeers([]config.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
 	}
 	return speaker
@@ -202,7 +203,7 @@ func TestASpeakerStartsCleanlyIfStoppedMeanwhile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 10 { // whether GoBGP sees it in time is chance
-		speaker, err := NewSpeaker(ctx, &bgp.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.117")}, quietLog)
+		speaker, err := NewSpeaker(ctx, &config.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.117")}, quietLog)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestASpeakerStartsCleanlyIfStoppedMeanwhile(t *testing.T) {
 func TestASpeakerThatStartsFirstIsSoonConnected(t *testing.T) {
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.103")
 	port := freePort(t, routerAddr)
-	speaker := newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
+	speaker := newSpeaker(t, speakerAddr, config.Peer{Address: routerAddr, Port: port, ASN: 64500})
 	defer speaker.Close(5 * time.Second)
 	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
@@ -238,7 +239,7 @@ func TestARouterThatAcceptsAndDisappearsDoesNotBlockTheSpeaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := newSpeaker(t, netip.MustParseAddr("127.0.0.116"), bgp.Peer{Address: at, Port: netip.MustParseAddrPort(l.Addr().String()).Port(), ASN: 64500})
+	s := newSpeaker(t, netip.MustParseAddr("127.0.0.116"), config.Peer{Address: at, Port: netip.MustParseAddrPort(l.Addr().String()).Port(), ASN: 64500})
 	defer s.Close(5 * time.Second)
 	s.mu.Lock()
 	s.patience = time.Second
@@ -268,9 +269,9 @@ func TestASessionIsBoundToItsDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(router.Close)
-	speaker := newSpeaker(t, local, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500, Device: "lo"})
+	speaker := newSpeaker(t, local, config.Peer{Address: routerAddr, Port: port, ASN: 64500, Device: "lo"})
 	t.Cleanup(func() { _ = speaker.Close(time.Second) })
-	peers := []bgp.Peer{
+	peers := []config.Peer{
 		{Address: routerAddr, Port: port, ASN: 64500, Device: "lo", LocalAddress: local, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 	}

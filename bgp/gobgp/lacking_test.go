@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -18,7 +18,7 @@ func TestAPeerThatCannotBeAddedAffectsNoOther(t *testing.T) {
 	defer speaker.Close(5 * time.Second)
 	good := speaker.peers["127.0.0.100"].config
 	both := []route.Family{route.IPv4, route.IPv6}
-	bad := []bgp.Peer{
+	bad := []config.Peer{
 		{Interface: "nowhere0", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
 		{Interface: "nowhere1", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
 		{Interface: "lo", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
@@ -56,7 +56,7 @@ func TestAPeerThatCannotBeAddedAffectsNoOther(t *testing.T) {
 func TestAMissingListenAddressAffectsNoOther(t *testing.T) {
 	here, absent := netip.MustParseAddr("127.0.0.92"), netip.MustParseAddr("203.0.113.254")
 	port := freePort(t, here)
-	config := &bgp.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(absent, port), netip.AddrPortFrom(here, port)}}
+	config := &config.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(absent, port), netip.AddrPortFrom(here, port)}}
 	speaker, err := NewSpeaker(t.Context(), config, quietLog)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -21,10 +21,10 @@ func TestStoppedSpeakersLeaveNoGoroutine(t *testing.T) {
 	router, peer := routerOf(t, 64500, "127.0.0.115")
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.Cleanup(func(int) { router.Close() }))
 	peer.BFD, peer.BFDInterval, peer.BFDMultiplier = true, 300*time.Millisecond, 3
-	absent := bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), Port: 1, ASN: 64501, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
+	absent := config.Peer{Address: netip.MustParseAddr("127.0.0.98"), Port: 1, ASN: 64501, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
 	for i := range cycles {
 		s := newSpeaker(t, peer.LocalAddress, peer)
-		if err := s.SetPeers([]bgp.Peer{peer, absent}, 0); err != nil {
+		if err := s.SetPeers([]config.Peer{peer, absent}, 0); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Set(routes("198.51.100.53/32")); err != nil {
@@ -34,7 +34,7 @@ func TestStoppedSpeakersLeaveNoGoroutine(t *testing.T) {
 			holds(t, router, "198.51.100.53/32 path=64511")
 			changed := peer
 			changed.HoldTime = 9 * time.Second
-			if err := s.SetPeers([]bgp.Peer{changed, absent}, time.Hour); err != nil {
+			if err := s.SetPeers([]config.Peer{changed, absent}, time.Hour); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -147,7 +147,7 @@ func newRawPeers(t testing.TB, number [stages]int) []*rawPeer {
 // session of a peer that says nothing expire.
 func startSpeaker(t testing.TB, peers []*rawPeer) *Speaker {
 	t.Helper()
-	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: netip.AddrFrom4([4]byte(speakerID))}, quietLog)
+	speaker, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: netip.AddrFrom4([4]byte(speakerID))}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +155,9 @@ func startSpeaker(t testing.TB, peers []*rawPeer) *Speaker {
 	speaker.mu.Lock()
 	speaker.patience = time.Hour // what comes before a session takes its time
 	speaker.mu.Unlock()
-	var configs []bgp.Peer
+	var configs []config.Peer
 	for _, p := range peers {
-		configs = append(configs, bgp.Peer{
+		configs = append(configs, config.Peer{
 			Address: p.addr.Addr(), Port: p.addr.Port(), ASN: attackerASN, LocalAddress: netip.MustParseAddr("127.8.0.1"),
 			HoldTime: time.Hour, Families: []route.Family{route.IPv4, route.IPv6},
 		})

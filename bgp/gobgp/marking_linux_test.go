@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -33,13 +33,13 @@ func TestPacketsOfSessionsAreMarkedAsNetworkControl(t *testing.T) {
 		if router.Is6() {
 			local = router
 		}
-		speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: netip.MustParseAddr("192.0.2.11")}, quietLog)
+		speaker, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: netip.MustParseAddr("192.0.2.11")}, quietLog)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = speaker.Close(time.Second) })
-		peer := bgp.Peer{Address: router, Port: port, ASN: 64500, LocalAddress: local, HoldTime: 9 * time.Second, Families: []route.Family{route.IPv4}}
-		if err := speaker.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+		peer := config.Peer{Address: router, Port: port, ASN: 64500, LocalAddress: local, HoldTime: 9 * time.Second, Families: []route.Family{route.IPv4}}
+		if err := speaker.SetPeers([]config.Peer{peer}, 0); err != nil {
 			t.Fatal(err)
 		}
 		conn, err := listener.Accept()

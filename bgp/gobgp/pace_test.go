@@ -11,7 +11,7 @@ import (
 
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -46,9 +46,9 @@ func newRefuser(t *testing.T, addr string, serve func(net.Conn) error) *refuser 
 	return r
 }
 
-func (r *refuser) peer() bgp.Peer {
+func (r *refuser) peer() config.Peer {
 	at := netip.MustParseAddrPort(r.listener.Addr().String())
-	return bgp.Peer{Address: at.Addr(), Port: at.Port(), ASN: 64500}
+	return config.Peer{Address: at.Addr(), Port: at.Port(), ASN: 64500}
 }
 
 // say reads the speaker's OPEN and writes messages.
@@ -106,7 +106,7 @@ func TestGoBGPReportsTheOutcomeOfConnections(t *testing.T) {
 	t.Run("nothing listens", func(t *testing.T) {
 		t.Parallel()
 		addr := netip.MustParseAddr("127.0.0.98")
-		s := newSpeaker(t, netip.MustParseAddr("127.0.0.1"), bgp.Peer{Address: addr, Port: freePort(t, addr), ASN: 64500})
+		s := newSpeaker(t, netip.MustParseAddr("127.0.0.1"), config.Peer{Address: addr, Port: freePort(t, addr), ASN: 64500})
 		defer s.Close(5 * time.Second)
 		wantProblem(t, s, session.Refused, "nothing listens at 127.0.0.98")
 	})
@@ -116,14 +116,14 @@ func TestGoBGPReportsTheOutcomeOfConnections(t *testing.T) {
 func TestARefusalIsOverheardOverIPv6(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t, "::1", say(openOf(t, 64500, "10.0.0.1"), gobgp.NewBGPNotificationMessage(2, 2, nil)))
-	s, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.1")}, quietLog)
+	s, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.1")}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close(5 * time.Second)
 	peer := r.peer()
 	peer.HoldTime, peer.Families = 3*time.Second, []route.Family{route.IPv6}
-	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+	if err := s.SetPeers([]config.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
 	}
 	wantProblem(t, s, "received-bad-peer-as", "neighbor ::1 remote-as 64511")
@@ -170,7 +170,7 @@ func TestARouterThatRejectsIsRetriedEverMoreRarely(t *testing.T) {
 		t.Errorf("got attempts %v apart, want increasing waits", pauses)
 	}
 	peer.LocalAddress, peer.HoldTime, peer.Families = netip.MustParseAddr("127.0.0.1"), 30*time.Second, []route.Family{route.IPv4}
-	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+	if err := s.SetPeers([]config.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
 	}
 	changed := time.Now()

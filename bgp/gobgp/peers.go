@@ -8,7 +8,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/api"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -30,7 +30,7 @@ const (
 
 // peer is a declared peer. s.mu guards it.
 type peer struct {
-	config bgp.Peer
+	config config.Peer
 	// addr is its address; invalid until it has been found on its link.
 	addr netip.Addr
 	// extended is set while it accepts IPv6 next hops for IPv4 routes (RFC 8950).
@@ -54,7 +54,7 @@ type peer struct {
 }
 
 // SetPeers implements bgp.Announcer.
-func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
+func (s *Speaker) SetPeers(peers []config.Peer, dwell time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -172,7 +172,7 @@ func (s *Speaker) unkey(p *peer) error {
 	if p.added || p.config.Password == "" || s.listens == 0 || !p.addr.IsValid() {
 		return nil
 	}
-	config := bgp.Peer{ASN: p.config.ASN, Device: p.config.Device, Password: p.config.Password, HoldTime: p.config.HoldTime, Passive: true}
+	config := config.Peer{ASN: p.config.ASN, Device: p.config.Device, Password: p.config.Password, HoldTime: p.config.HoldTime, Passive: true}
 	keyed := apiPeer(&config, p.addr)
 	config.Password = ""
 	bare := apiPeer(&config, p.addr)
@@ -190,7 +190,7 @@ func (s *Speaker) unkey(p *peer) error {
 
 // apiPeer converts the peer to GoBGP's form. Graceful restart is off: it would keep the routes of a
 // dead speaker.
-func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
+func apiPeer(p *config.Peer, addr netip.Addr) *api.Peer {
 	hold := uint64(p.HoldTime / time.Second)
 	peer := &api.Peer{
 		Conf:      &api.PeerConf{NeighborAddress: addr.String(), PeerAsn: p.ASN, AuthPassword: string(p.Password)},

@@ -12,7 +12,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -84,7 +84,7 @@ var (
 
 // routerOf returns a router of an autonomous system to which a speaker of 64511
 // connects from its own address.
-func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) (*Router, bgp.Peer) {
+func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) (*Router, config.Peer) {
 	t.Helper()
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr(local)
 	port := freePort(t, routerAddr)
@@ -93,7 +93,7 @@ func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) 
 		t.Fatal(err)
 	}
 	t.Cleanup(router.Close)
-	return router, bgp.Peer{
+	return router, config.Peer{
 		Address: routerAddr, Port: port, ASN: asn, LocalAddress: speakerAddr, HoldTime: 3 * time.Second,
 		Families: append([]route.Family{route.IPv4}, families...),
 	}
@@ -221,7 +221,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	other.Address, other.Port, other.ASN = secondAddr, port, 64501
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
-	if err := s.SetPeers([]bgp.Peer{peer, other}, time.Minute); err != nil {
+	if err := s.SetPeers([]config.Peer{peer, other}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Set(routes("198.51.100.53/32")); err != nil {
@@ -236,7 +236,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	}
 	changed := peer
 	changed.HoldTime = 9 * time.Second
-	if err := s.SetPeers([]bgp.Peer{changed, other}, time.Second); err != nil {
+	if err := s.SetPeers([]config.Peer{changed, other}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, first, drained)
@@ -244,7 +244,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	if got := held(t, second); got != up || resets(second) != 0 || resets(first) != 1 {
 		t.Errorf("the other router has %q; got resets %d and %d, want 1 and 0", got, resets(first), resets(second))
 	}
-	if err := s.SetPeers([]bgp.Peer{other}, time.Second); err != nil {
+	if err := s.SetPeers([]config.Peer{other}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, first, "")
@@ -255,7 +255,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 
 // TestIPv4OverIPv6RequiresTheExtendedNextHopCapability (RFC 8950, section 4).
 func TestIPv4OverIPv6RequiresTheExtendedNextHopCapability(t *testing.T) {
-	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []route.Family{route.IPv4, route.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
+	p := &peer{config: config.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []route.Family{route.IPv4, route.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
 	rejects := func() bool {
 		return slices.ContainsFunc(exceptions([]*peer{p}).statements, func(one *api.Statement) bool {
 			return equalFamily(one.Conditions.AfiSafiIn[0], route.IPv4) && one.Actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
@@ -299,7 +299,7 @@ func TestThePolicyDoesNotGrowWithThePeers(t *testing.T) {
 		addr := netip.MustParseAddr("192.0.2.0")
 		for i := range peers {
 			addr = addr.Next()
-			config := bgp.Peer{Address: addr, ASN: 64500, Families: []route.Family{route.IPv4, route.IPv6}}
+			config := config.Peer{Address: addr, ASN: 64500, Families: []route.Family{route.IPv4, route.IPv6}}
 			p := &peer{config: config, addr: addr}
 			switch i % 4 { // what may differ between peers
 			case 1:

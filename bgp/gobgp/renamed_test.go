@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -20,7 +20,7 @@ func TestARouterNamedAnotherWayKeepsOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer router.Close()
-	named := bgp.Peer{Address: at, Port: port, ASN: 64500, LocalAddress: here, HoldTime: 30 * time.Second, Families: []route.Family{route.IPv4}}
+	named := config.Peer{Address: at, Port: port, ASN: 64500, LocalAddress: here, HoldTime: 30 * time.Second, Families: []route.Family{route.IPv4}}
 	found := named
 	found.Gateway = route.IPv4
 	speaker := newSpeaker(t, here, named)
@@ -29,8 +29,8 @@ func TestARouterNamedAnotherWayKeepsOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	table(t, router, "198.51.100.53/32 via 127.0.0.94 as 64511")
-	for _, p := range []bgp.Peer{found, named, found} {
-		if err := speaker.SetPeers([]bgp.Peer{p}, 0); err != nil {
+	for _, p := range []config.Peer{found, named, found} {
+		if err := speaker.SetPeers([]config.Peer{p}, 0); err != nil {
 			t.Error(err)
 		}
 		deadline := time.Now().Add(30 * time.Second)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -158,7 +158,7 @@ func TestAGatewayIsOneAudienceWhateverItsRouters(t *testing.T) {
 	a := &audience{to: []string{"192.0.2.9", "gateway/ipv4"}}
 	for text, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": true, "2001:db8::1": false} {
 		addr := netip.MustParseAddr(text)
-		if p := (&peer{config: bgp.Peer{Gateway: route.FamilyOf(addr), Address: addr}}); a.has(p) != want {
+		if p := (&peer{config: config.Peer{Gateway: route.FamilyOf(addr), Address: addr}}); a.has(p) != want {
 			t.Errorf("%s: want %v", p.config.Name(), want)
 		}
 	}
@@ -168,7 +168,7 @@ func TestAGatewayIsOneAudienceWhateverItsRouters(t *testing.T) {
 // their links.
 func TestRoutersWithOneLinkLocalAddressAreNotSentEachOthersRoutes(t *testing.T) {
 	at := func(link string) *peer {
-		return &peer{config: bgp.Peer{Interface: link}, addr: netip.MustParseAddr("fe80::1%" + link)}
+		return &peer{config: config.Peer{Interface: link}, addr: netip.MustParseAddr("fe80::1%" + link)}
 	}
 	one, two, three := at("eth1"), at("eth2"), at("eth3")
 	three.addr = netip.MustParseAddr("fe80::3%eth3")

@@ -19,6 +19,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
@@ -56,7 +57,7 @@ const announceFor = 100 * time.Millisecond
 
 // NewSpeaker starts without peers. It never accepts a route from a peer. It also starts if ctx has
 // ended: only Close ends it.
-func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
+func NewSpeaker(ctx context.Context, config *config.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]route.Route{},
 		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience, announceFor: announceFor,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/api"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
@@ -73,7 +73,7 @@ func (s *Speaker) do(step turns.Step, now time.Time) error {
 }
 
 // change resets the peer's session, and begins one with new settings.
-func (s *Speaker) change(p *peer, config *bgp.Peer, now time.Time) error {
+func (s *Speaker) change(p *peer, config *config.Peer, now time.Time) error {
 	if err := s.cease(p); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 	"go.uber.org/goleak"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/turns"
@@ -58,7 +58,7 @@ func watchEnds(t *testing.T, r *Router) *ends {
 }
 
 // someRouters returns routers at addresses from 127.0.0.200 on, and them as peers of local.
-func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*ends, peers []bgp.Peer) {
+func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*ends, peers []config.Peer) {
 	t.Helper()
 	from := netip.MustParseAddr(local)
 	for i := range n {
@@ -70,7 +70,7 @@ func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*
 		}
 		t.Cleanup(r.Close)
 		routers, seen = append(routers, r), append(seen, watchEnds(t, r))
-		peers = append(peers, bgp.Peer{
+		peers = append(peers, config.Peer{
 			Address: at, Port: port, ASN: 64500 + uint32(i), LocalAddress: from, HoldTime: time.Minute, Families: []route.Family{route.IPv4},
 		})
 	}
@@ -78,9 +78,9 @@ func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*
 }
 
 // startWith returns a speaker with the peers, whose hold times are long: a busy machine must end no session.
-func startWith(t *testing.T, peers []bgp.Peer, log *slog.Logger) *Speaker {
+func startWith(t *testing.T, peers []config.Peer, log *slog.Logger) *Speaker {
 	t.Helper()
-	s, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: peers[0].LocalAddress}, log)
+	s, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: peers[0].LocalAddress}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestThreeRoutersGetNewSettingsInTurn(t *testing.T) {
 		holds(t, r, up+"64511")
 	}
 	time.Sleep(turns.Settle + time.Second) // all have had the route for long enough
-	changed := make([]bgp.Peer, 0, 3)
+	changed := make([]config.Peer, 0, 3)
 	for _, p := range peers {
 		p.HoldTime = 9 * time.Second
 		changed = append(changed, p)
@@ -212,7 +212,7 @@ func TestTheListenerForgetsTheKeyOfARemovedPeer(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	here, router := netip.MustParseAddr("127.0.0.143"), netip.MustParseAddr("127.0.0.203")
 	port := freePort(t, here)
-	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(here, port)}}, quietLog)
+	speaker, err := NewSpeaker(t.Context(), &config.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(here, port)}}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,17 +226,17 @@ func TestTheListenerForgetsTheKeyOfARemovedPeer(t *testing.T) {
 		conn.Close()
 		return true
 	}
-	peer := bgp.Peer{Address: router, Port: 1, ASN: 64500, Passive: true, LocalAddress: here, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
+	peer := config.Peer{Address: router, Port: 1, ASN: 64500, Passive: true, LocalAddress: here, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
 	bare, keyed := peer, peer
 	keyed.Password = "key"
 	absent := peer
 	absent.Address = netip.MustParseAddr("127.0.0.204")
 	for _, step := range []struct {
-		peers    []bgp.Peer
+		peers    []config.Peer
 		connects bool
 	}{
-		{[]bgp.Peer{bare}, true}, {[]bgp.Peer{keyed}, false}, {[]bgp.Peer{bare}, true},
-		{[]bgp.Peer{keyed}, false}, {[]bgp.Peer{absent}, true},
+		{[]config.Peer{bare}, true}, {[]config.Peer{keyed}, false}, {[]config.Peer{bare}, true},
+		{[]config.Peer{keyed}, false}, {[]config.Peer{absent}, true},
 	} {
 		if err := speaker.SetPeers(step.peers, 0); err != nil {
 			t.Fatal(err)

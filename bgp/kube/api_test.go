@@ -21,7 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/apiclient"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -116,18 +117,18 @@ contexts: [{name: c, context: {cluster: k}}]
 current-context: c
 `)
 	t.Setenv("POD_NAMESPACE", "")
-	cluster, err := New(bgp.Services{Kubeconfig: path, Node: "node"}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	c, err := New(config.Services{Kubeconfig: path, Node: "node"}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	declared := make(chan bgp.Declared, 1)
+	declared := make(chan cluster.Declared, 1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		cluster.Run(ctx, func(d bgp.Declared) {
-			cluster.Assign(map[vip.ServiceRef][]netip.Addr{{Namespace: "media", Name: "a"}: {netip.MustParseAddr(vip4)}})
+		c.Run(ctx, func(d cluster.Declared) {
+			c.Assign(map[vip.ServiceRef][]netip.Addr{{Namespace: "media", Name: "a"}: {netip.MustParseAddr(vip4)}})
 			declared <- d
 		})
 	}()

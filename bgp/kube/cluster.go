@@ -27,6 +27,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -35,7 +37,7 @@ const coalesce = 50 * time.Millisecond
 
 // Cluster implements bgp.Cluster. Run is called once.
 type Cluster struct {
-	config bgp.Services
+	config config.Services
 	log    *slog.Logger
 	writer *writer
 
@@ -57,8 +59,8 @@ var _ bgp.Cluster = (*Cluster)(nil)
 
 // New returns the cluster of the kubeconfig, or of the pod's own account. It does not contact the
 // API.
-func New(config bgp.Services, log *slog.Logger) (*Cluster, error) {
-	access, err := accessOf(config.Kubeconfig)
+func New(cfg config.Services, log *slog.Logger) (*Cluster, error) {
+	access, err := accessOf(cfg.Kubeconfig)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +68,11 @@ func New(config bgp.Services, log *slog.Logger) (*Cluster, error) {
 	// No client-side rate limit: the server has its own (API Priority and Fairness), and all
 	// requests here back off.
 	access.QPS = -1
-	api, err := connect(access, leaseNamespace(), config.Node)
+	api, err := connect(access, leaseNamespace(), cfg.Node)
 	if err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
 	}
-	return newCluster(api, config, log), nil
+	return newCluster(api, cfg, log), nil
 }
 
 // leaseNamespace is that of the pod.
@@ -91,12 +93,12 @@ func accessOf(kubeconfig string) (*rest.Config, error) {
 	return access, nil
 }
 
-func newCluster(api api, config bgp.Services, log *slog.Logger) *Cluster {
-	c := &Cluster{config: config, log: log, changed: make(chan struct{}, 1)}
+func newCluster(api api, cfg config.Services, log *slog.Logger) *Cluster {
+	c := &Cluster{config: cfg, log: log, changed: make(chan struct{}, 1)}
 	c.services = newMirror("Services", &corev1.Service{}, api.services, stripService, c)
 	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, api.slices, stripSlice, c)
 	c.nodes = newMirror("Nodes", &corev1.Node{}, api.node, stripNode, c)
-	c.writer = newWriter(api, config.Node, log)
+	c.writer = newWriter(api, cfg.Node, log)
 	return c
 }
 
@@ -106,7 +108,7 @@ func newCluster(api api, config bgp.Services, log *slog.Logger) *Cluster {
 func (c *Cluster) Assign(granted map[vip.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
 
 // Run implements bgp.Cluster.
-func (c *Cluster) Run(ctx context.Context, changed func(bgp.Declared)) {
+func (c *Cluster) Run(ctx context.Context, changed func(cluster.Declared)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -121,8 +123,8 @@ func (c *Cluster) Run(ctx context.Context, changed func(bgp.Declared)) {
 
 // declare calls changed after every change until ctx ends, for the first time once everything has
 // been listed.
-func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
-	var last *bgp.Declared
+func (c *Cluster) declare(ctx context.Context, changed func(cluster.Declared)) {
+	var last *cluster.Declared
 	for {
 		select {
 		case <-ctx.Done():
@@ -148,7 +150,7 @@ func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
 
 // read returns what the mirrors declare, and the Services from which it was read. It does not
 // reread unchanged Services, or the thousands of one namespace would delay all others.
-func (c *Cluster) read() (declared bgp.Declared, seen []request) {
+func (c *Cluster) read() (declared cluster.Declared, seen []request) {
 	services := c.services.all()
 	left := beyond(services)
 	slicesOf := c.slicesOf(services, left)
@@ -163,7 +165,7 @@ func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 		seen = append(seen, r)
 		for _, reason := range []string{r.refused, r.unasked} {
 			if reason != "" {
-				declared.Refused = append(declared.Refused, bgp.Refusal{Service: ref, Reason: reason})
+				declared.Refused = append(declared.Refused, cluster.Refusal{Service: ref, Reason: reason})
 			}
 		}
 		if r.declares() {

@@ -27,7 +27,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
@@ -211,7 +212,7 @@ type follower struct {
 	denied map[string]bool
 
 	mu       sync.Mutex
-	declared []bgp.Declared
+	declared []cluster.Declared
 	end      func()
 }
 
@@ -220,7 +221,7 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	for _, addr := range denied {
 		f.denied[addr] = true
 	}
-	f.Cluster = newCluster(a.api(node), bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
+	f.Cluster = newCluster(a.api(node), config.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	// A starting speaker does the same.
@@ -233,14 +234,14 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	return f
 }
 
-func (f *follower) take(d bgp.Declared) {
+func (f *follower) take(d cluster.Declared) {
 	f.mu.Lock()
 	f.declared = append(f.declared, d)
 	f.mu.Unlock()
 	f.grant(d)
 }
 
-func (f *follower) grant(d bgp.Declared) {
+func (f *follower) grant(d cluster.Declared) {
 	granted := map[vip.ServiceRef][]netip.Addr{}
 	for _, s := range d.Services {
 		for _, addr := range s.Addresses {
@@ -258,7 +259,7 @@ func (f *follower) deny(addr string) {
 	f.grant(f.last())
 }
 
-func (f *follower) last() bgp.Declared {
+func (f *follower) last() cluster.Declared {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.declared[len(f.declared)-1]
@@ -520,11 +521,11 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 
 func TestAccessComesFromAKubeconfigOrThePod(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if _, err := New(bgp.Services{Kubeconfig: path}, slog.Default()); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := New(config.Services{Kubeconfig: path}, slog.Default()); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	if _, err := New(bgp.Services{}, slog.Default()); err == nil || !strings.Contains(err.Error(), "services.kubeconfig") {
+	if _, err := New(config.Services{}, slog.Default()); err == nil || !strings.Contains(err.Error(), "services.kubeconfig") {
 		t.Errorf("got %v, want an error that says what to do", err)
 	}
 	fixture.Write(t, path, `apiVersion: v1
@@ -534,7 +535,7 @@ users: [{name: u, user: {token: x}}]
 contexts: [{name: c, context: {cluster: k, user: u}}]
 current-context: c
 `)
-	if _, err := New(bgp.Services{Kubeconfig: path, Node: "node"}, slog.Default()); err != nil {
+	if _, err := New(config.Services{Kubeconfig: path, Node: "node"}, slog.Default()); err != nil {
 		t.Error(err)
 	}
 }

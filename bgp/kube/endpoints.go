@@ -8,7 +8,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/claims"
 )
@@ -111,8 +111,8 @@ func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
 
 // endpointsOf merges the slices, of both families. An endpoint in two slices, as happens while
 // slices are refilled, appears once, and is ready if either says so.
-func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node string) []bgp.Endpoint {
-	joined := map[netip.AddrPort]bgp.Endpoint{}
+func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node string) []cluster.Endpoint {
+	joined := map[netip.AddrPort]cluster.Endpoint{}
 	for _, s := range all {
 		at := port.in(s)
 		for i := range s.Endpoints {
@@ -128,11 +128,11 @@ func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node str
 			joined[e.Addr] = e
 		}
 	}
-	var sorted []bgp.Endpoint
+	var sorted []cluster.Endpoint
 	for _, e := range joined {
 		sorted = append(sorted, e)
 	}
-	slices.SortFunc(sorted, func(a, b bgp.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	slices.SortFunc(sorted, func(a, b cluster.Endpoint) int { return a.Addr.Compare(b.Addr) })
 	return sorted
 }
 
@@ -140,19 +140,19 @@ func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node str
 // is a name, or an address to which a tenant's Service must not lead: the speaker probes from the
 // node, to which a cloud's metadata service reveals more than to a pod. The API server rejects
 // loopback addresses.
-func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint, bool) {
+func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (cluster.Endpoint, bool) {
 	if len(e.Addresses) == 0 {
-		return bgp.Endpoint{}, false
+		return cluster.Endpoint{}, false
 	}
 	addr, err := netip.ParseAddr(e.Addresses[0])
 	if err != nil {
-		return bgp.Endpoint{}, false
+		return cluster.Endpoint{}, false
 	}
 	if _, special := claims.Special(addr); special && !addr.Unmap().IsLoopback() {
-		return bgp.Endpoint{}, false
+		return cluster.Endpoint{}, false
 	}
 	terminating := value(e.Conditions.Terminating)
-	return bgp.Endpoint{
+	return cluster.Endpoint{
 		Addr: netip.AddrPortFrom(addr.Unmap(), port),
 		// Absent conditions count as true.
 		Ready:       !terminating && (e.Conditions.Ready == nil || *e.Conditions.Ready),

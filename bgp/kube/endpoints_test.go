@@ -9,7 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -49,7 +49,7 @@ func sliceOf(service, name string, port int32, endpoints ...string) *discoveryv1
 }
 
 // text formats the endpoints as sliceOf reads them.
-func text(all []bgp.Endpoint) string {
+func text(all []cluster.Endpoint) string {
 	var parts []string
 	for _, e := range all {
 		s := e.Addr.String()

@@ -10,7 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
@@ -75,7 +75,7 @@ type request struct {
 	// unread is set if nothing is known of what it asks for.
 	unread bool
 	// declared is the resulting declaration, with the endpoints of the slices.
-	declared bgp.Service
+	declared cluster.Service
 	slices   []*discoveryv1.EndpointSlice
 	// unasked is why its annotated probe is not used; "" if it is.
 	unasked string
@@ -145,7 +145,7 @@ func (r *request) declares() bool { return r.template != nil }
 
 // declaration returns the Service with its endpoints. Ports and endpoints are current, even if the
 // annotations are from an earlier version.
-func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp.Service {
+func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) cluster.Service {
 	s := r.service
 	probe, port, unasked := probeOf(s, r.template)
 	r.unasked = unasked
@@ -153,7 +153,7 @@ func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp
 	if foreign != 0 {
 		own = portOf(s, firstTCP(s))
 	}
-	return bgp.Service{
+	return cluster.Service{
 		ServiceRef: r.ref(), Created: s.CreationTimestamp.UTC(), Addresses: r.template.VIPs,
 		Untaken: untaken(s, r.template.VIPs),
 		Local:   s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,

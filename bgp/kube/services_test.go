@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/policy"
@@ -156,7 +156,7 @@ func TestAServiceIsDeclaredInFull(t *testing.T) {
 	stripService(s)
 	r := newRequest(s, nil)
 	got := r.declaration(nil, "node")
-	want := bgp.Service{
+	want := cluster.Service{
 		ServiceRef: vip.ServiceRef{Namespace: "media", Name: "a"}, Created: time.Unix(1000, 0).UTC(),
 		Addresses: []netip.Addr{netip.MustParseAddr(vip4)}, Local: true, Ports: []string{"tcp/80", "udp/443"},
 		Probe: federation.Target{Kind: federation.ProbeHTTP, Path: "/healthz", Expect: federation.Expect{From: 200, To: 200}},

@@ -14,12 +14,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // mirrored returns a cluster whose mirrors a test fills.
 func mirrored(t testing.TB) *Cluster {
-	return newCluster(newFake(t).api("n"), bgp.Services{Node: "n"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return newCluster(newFake(t).api("n"), config.Services{Node: "n"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
 func in(namespace string) func(*corev1.Service) {
@@ -42,7 +43,7 @@ func sliceFor(namespace, service, name string, addresses ...string) *discoveryv1
 }
 
 // declaredOf returns what the namespace declares and what of it is refused.
-func declaredOf(namespace string, d bgp.Declared) (of bgp.Declared) {
+func declaredOf(namespace string, d cluster.Declared) (of cluster.Declared) {
 	for _, s := range d.Services {
 		if s.Namespace == namespace {
 			of.Services = append(of.Services, s)

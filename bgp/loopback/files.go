@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
@@ -56,7 +56,7 @@ func (f Files) nobodys(a netip.Addr, m mark) bool {
 	if err != nil {
 		return false
 	}
-	config, err := bgp.Load(string(file))
+	config, err := config.Load(string(file))
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist) && !exists(string(file))
 	}

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // Subject is the session that is down.
 type Subject struct {
 	// Peer is the router's configuration, and Addr its address.
-	Peer *bgp.Peer
+	Peer *config.Peer
 	Addr netip.Addr
 	// ASN and RouterID are this speaker's. Local is the address by which the router knows it;
 	// invalid if this machine has no route.

@@ -11,14 +11,14 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
 func subject(change func(*Subject)) Subject {
 	s := Subject{
-		Peer: &bgp.Peer{Address: netip.MustParseAddr("192.0.2.1"), ASN: 64500, Port: 179, HoldTime: 9 * time.Second, Families: []route.Family{route.IPv4}},
+		Peer: &config.Peer{Address: netip.MustParseAddr("192.0.2.1"), ASN: 64500, Port: 179, HoldTime: 9 * time.Second, Families: []route.Family{route.IPv4}},
 		Addr: netip.MustParseAddr("192.0.2.1"), ASN: 64512, RouterID: netip.MustParseAddr("192.0.2.11"), Local: netip.MustParseAddr("192.0.2.11"), OnLink: true,
 	}
 	if change != nil {

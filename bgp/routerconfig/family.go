@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -48,7 +48,7 @@ func (f family) Bits() int {
 	return 128
 }
 
-func familyOf(c *bgp.Config, p *bgp.Peer, name route.Family) family {
+func familyOf(c *config.Config, p *config.Peer, name route.Family) family {
 	f := family{Name: name, Extended: name == route.IPv4 && p.Session() == route.IPv6 && !p.NextHop.IsValid()}
 	for _, o := range c.Offered(p) {
 		if route.FamilyOf(o.Addr()) == name {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // TestARouterFoundByTheDefaultRouteGetsTheTextForItsAddress checks this for every router and family,
@@ -84,9 +84,9 @@ func TestARouteForAGatewayIsInTheTextForItsRouter(t *testing.T) {
 }
 
 // withPeer is a configuration with two peers, of which the first has the keys.
-func withPeer(t *testing.T, routerID, keys string) *bgp.Config {
+func withPeer(t *testing.T, routerID, keys string) *config.Config {
 	t.Helper()
-	c, err := bgp.ParseShared([]byte("asn: 64512\nrouterID: " + routerID + "\npeers: [{asn: 64500, " + keys + "}, {address: 203.0.113.1, asn: 64501}]\n"))
+	c, err := config.ParseShared([]byte("asn: 64512\nrouterID: " + routerID + "\npeers: [{asn: 64500, " + keys + "}, {address: 203.0.113.1, asn: 64501}]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
@@ -16,7 +16,7 @@ import (
 // TestFRRLoadsWhatIsPrinted has FRR's own parser read the output, twice in one
 // text.
 func TestFRRLoadsWhatIsPrinted(t *testing.T) {
-	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, _ *config.Peer, text string) {
 		if router == "frr" {
 			wantLoaded(t, text+text)
 		}
@@ -25,7 +25,7 @@ func TestFRRLoadsWhatIsPrinted(t *testing.T) {
 
 // TestBIRDLoadsWhatIsPrinted has BIRD's own parser read the output.
 func TestBIRDLoadsWhatIsPrinted(t *testing.T) {
-	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, _ *config.Peer, text string) {
 		if router == "bird" {
 			wantQuiet(t, loadBIRD(t, text), text)
 		}
@@ -38,7 +38,7 @@ func TestTheOutputForTheShippedFileLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := bgp.ParseShared(data)
+	c, err := config.ParseShared(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestTextsOfSeveralSpeakersLoadTogether(t *testing.T) {
 		t.Run(router, func(t *testing.T) {
 			var all strings.Builder
 			for _, file := range files {
-				c, err := bgp.ParseShared([]byte(file))
+				c, err := config.ParseShared([]byte(file))
 				if err != nil {
 					t.Fatal(err)
 				}

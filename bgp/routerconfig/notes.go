@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
@@ -42,7 +42,7 @@ const mostCarried = 12
 
 // carried describes what the speaker's routes carry at the peer, in a line per state, or one for
 // each kind of route if they differ. weighted reports whether any has a link bandwidth.
-func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted bool) {
+func (s *session) carried(c *config.Config, p *config.Peer) (lines []string, weighted bool) {
 	type kind struct {
 		state vip.State
 		text  string
@@ -50,7 +50,7 @@ func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted 
 	var kinds []kind
 	of, count := map[kind][]string{}, map[vip.State]int{}
 	for _, sent := range c.Sendings() {
-		if !slices.ContainsFunc(sent.Peers, func(o *bgp.Peer) bool { return o.Name() == p.Name() }) {
+		if !slices.ContainsFunc(sent.Peers, func(o *config.Peer) bool { return o.Name() == p.Name() }) {
 			continue
 		}
 		weighted = weighted || sent.Attributes.LinkBandwidth > 0

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -19,7 +19,7 @@ type Own struct {
 }
 
 // leftOpen says what must be specified about the router in addition to the file; "" for nothing.
-func leftOpen(p *bgp.Peer) string {
+func leftOpen(p *config.Peer) string {
 	switch {
 	case p.Gateway != "" && p.Interface == "" && !p.Address.IsValid():
 		return "the speakers find the router by their default route; set --address to its address on that link"
@@ -31,13 +31,13 @@ func leftOpen(p *bgp.Peer) string {
 
 // In returns the configuration and the peer for this router. A value that the file does not leave
 // open is an error.
-func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
+func (r Own) In(c *config.Config, p *config.Peer) (*config.Config, *config.Peer, error) {
 	if err := r.check(c, p); err != nil {
 		return nil, nil, err
 	}
 	o := *c
 	o.Peers = slices.Clone(c.Peers)
-	q := &o.Peers[slices.IndexFunc(c.Peers, func(q bgp.Peer) bool { return q.Name() == p.Name() })]
+	q := &o.Peers[slices.IndexFunc(c.Peers, func(q config.Peer) bool { return q.Name() == p.Name() })]
 	if r.ASN != 0 {
 		q.External, q.ASN = false, r.ASN
 	}
@@ -50,7 +50,7 @@ func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
 	return &o, q, nil
 }
 
-func (r Own) check(c *bgp.Config, p *bgp.Peer) error {
+func (r Own) check(c *config.Config, p *config.Peer) error {
 	a := r.Address.Unmap()
 	switch {
 	case a.IsValid() && p.Gateway == "":

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // unloaded are the routers whose software has never loaded our output.
@@ -90,7 +90,9 @@ func TestEveryUntestedStatementHasAReference(t *testing.T) {
 			}
 		}
 	}
-	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) { look(t, router, text) })
+	each(t, func(t *testing.T, router string, _ *config.Config, _ *config.Peer, text string) {
+		look(t, router, text)
+	})
 	for _, peer := range []struct{ text, more string }{
 		{"{address: 192.0.2.1, asn: 64500, multihop: 3, passwordFile: /k}", ""},
 		{"{address: 192.0.2.1, asn: 64500, gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::1\"}", "vips: [{address: 198.51.100.53, checks: [{tcp: {address: \"127.0.0.1:53\"}}]}]"},

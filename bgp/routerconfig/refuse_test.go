@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 func TestWhatARouterDoesNotSupportIsRejected(t *testing.T) {
@@ -64,7 +64,7 @@ func TestSpeakersThatCannotHaveTheSessionAreRejected(t *testing.T) {
 		if !strings.Contains(test.more, "routerID") {
 			text += "\nrouterID: 192.0.2.11"
 		}
-		c, err := bgp.ParseShared([]byte(text))
+		c, err := config.ParseShared([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,9 +119,9 @@ func TestAPeerMustBeNamedIfThereAreSeveral(t *testing.T) {
 	}
 }
 
-func parse(t *testing.T, peer, more string) *bgp.Config {
+func parse(t *testing.T, peer, more string) *config.Config {
 	t.Helper()
-	c, err := bgp.Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [" + peer + "]\n" + more))
+	c, err := config.Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [" + peer + "]\n" + more))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // router describes the capabilities of a make of router.
@@ -34,7 +34,7 @@ type router struct {
 
 // check rejects what the router cannot do, and makes the router wait for the speaker if it could
 // not connect to it.
-func (r router) check(s *session, p *bgp.Peer) error {
+func (r router) check(s *session, p *config.Peer) error {
 	unreachable := s.SpeakerPort != 0 && (!r.connectsAnywhere || s.Interface != "")
 	switch {
 	case s.Interface != "" && !r.unnumbered:

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 //go:embed files/*.tmpl
@@ -49,7 +49,7 @@ func Routers() []string {
 // or returned by Own.In. If speakers share the configuration, as ParseShared reads it, the text
 // covers all of them: those at the given addresses and in the given networks or, if none are given,
 // in the router's own network. It never writes a key, only where to find it.
-func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...netip.Prefix) error {
+func Write(w io.Writer, name string, c *config.Config, p *config.Peer, speakers ...netip.Prefix) error {
 	r, ok := routers[name]
 	if !ok {
 		return fmt.Errorf("router %q is not one of %s", name, strings.Join(Routers(), ", "))
@@ -70,7 +70,7 @@ func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...net
 }
 
 // Peer returns the configuration's peer with that name, or its only peer for "".
-func Peer(c *bgp.Config, name string) (*bgp.Peer, error) {
+func Peer(c *config.Config, name string) (*config.Peer, error) {
 	var names []string
 	for i := range c.Peers {
 		names = append(names, c.Peers[i].Name())

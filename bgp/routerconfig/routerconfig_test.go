@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -44,13 +44,13 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-func load(t *testing.T, name string) *bgp.Config {
+func load(t *testing.T, name string) *config.Config {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := bgp.ParseShared(data)
+	c, err := config.ParseShared(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func load(t *testing.T, name string) *bgp.Config {
 
 // each calls f with what is written for every peer and every router that can have
 // it.
-func each(t *testing.T, f func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string)) {
+func each(t *testing.T, f func(t *testing.T, router string, c *config.Config, p *config.Peer, text string)) {
 	all, not := 0, 0
 	for _, test := range texts {
 		c := load(t, test.config)
@@ -101,7 +101,7 @@ func speakersOf(t *testing.T) []netip.Prefix {
 
 // TestGolden compares what is written for the first peers with testdata.
 func TestGolden(t *testing.T) {
-	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, c *config.Config, p *config.Peer, text string) {
 		if p != &c.Peers[0] {
 			return
 		}
@@ -122,7 +122,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEveryVIPAndPoolOfTheSessionsFamiliesIsAccepted(t *testing.T) {
-	each(t, func(t *testing.T, _ string, c *bgp.Config, p *bgp.Peer, text string) {
+	each(t, func(t *testing.T, _ string, c *config.Config, p *config.Peer, text string) {
 		want := func(prefix string, family route.Family) {
 			if strings.Contains(text, prefix) != p.Carries(family) {
 				t.Errorf("%s is missing, or present without its family:\n%s", prefix, text)
@@ -144,7 +144,7 @@ func TestEveryVIPAndPoolOfTheSessionsFamiliesIsAccepted(t *testing.T) {
 }
 
 func TestTheOutputIsDeterministic(t *testing.T) {
-	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, c *config.Config, p *config.Peer, text string) {
 		for range 20 {
 			var again strings.Builder
 			if err := Write(&again, router, c, p, speakersOf(t)...); err != nil {
@@ -159,7 +159,7 @@ func TestTheOutputIsDeterministic(t *testing.T) {
 
 func TestTheKeyIsNeverWritten(t *testing.T) {
 	const key = "correct horse"
-	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, _ string) {
+	each(t, func(t *testing.T, router string, c *config.Config, p *config.Peer, _ string) {
 		if router == "junos" && strings.Contains(strings.Split(t.Name(), "/")[1], "a") { // shared, many, named: networks take none
 			return
 		}
@@ -187,7 +187,7 @@ func TestEveryTextHasTheSafeguards(t *testing.T) {
 		"sonic":   {`"set_local_pref": "0"`, `"route_map_out": [` + "\n        \"NEARCAST-NOTHING\"", "max_prefix_limit", "_prefix_set"},
 		"vyos":    {"set local-preference 0", "route-map export NEARCAST-NOTHING", "maximum-prefix", "match ip"},
 	}
-	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, _ *config.Peer, text string) {
 		for _, guard := range guards[router] {
 			if !strings.Contains(text, guard) {
 				t.Errorf("%q is missing:\n%s", guard, text)
@@ -198,7 +198,7 @@ func TestEveryTextHasTheSafeguards(t *testing.T) {
 
 // TestNoLineEndsInSpace finds white space that templates leave behind.
 func TestNoLineEndsInSpace(t *testing.T) {
-	each(t, func(t *testing.T, _ string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, _ string, _ *config.Config, _ *config.Peer, text string) {
 		for line := range strings.Lines(text) {
 			if line = strings.TrimSuffix(line, "\n"); strings.TrimRight(line, " \t") != line || strings.Contains(line, "<no value>") {
 				t.Errorf("%q", line)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 const chosen = `asn: 64511
@@ -25,7 +25,7 @@ groups: {tor: {}}
 
 // TestTheRouterAcceptsExactlyWhatItIsSent checks the prefix list, the limit and the notes for every router.
 func TestTheRouterAcceptsExactlyWhatItIsSent(t *testing.T) {
-	c, err := bgp.Parse([]byte(chosen))
+	c, err := config.Parse([]byte(chosen))
 	if err != nil {
 		t.Fatal(err)
 	}

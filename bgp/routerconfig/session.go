@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -85,7 +85,7 @@ func (s *session) Limit() int {
 // usualPort is the BGP port.
 const usualPort = 179
 
-func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*session, error) {
+func (r router) session(c *config.Config, p *config.Peer, speakers []netip.Prefix) (*session, error) {
 	s := &session{
 		Speaker: c.RouterID, LocalAS: p.ASN, RemoteAS: c.ASN, Internal: p.ASN == c.ASN,
 		Link: linkOf(p), OwnLink: p.Gateway != "", Address: p.Address.WithZone(""), Port: unusual(p.Port), Passive: len(c.Listen) == 0,
@@ -117,7 +117,7 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 }
 
 // linkOf returns the speaker's name of the link to the router; "" if an address is sufficient.
-func linkOf(p *bgp.Peer) string {
+func linkOf(p *config.Peer) string {
 	switch {
 	case p.Interface != "":
 		return p.Interface

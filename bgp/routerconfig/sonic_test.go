@@ -8,13 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // TestFRRLoadsWhatSONiCMakes has FRR read the text for SONiC, as the statements into which
 // the management framework's frrcfgd translates it.
 func TestFRRLoadsWhatSONiCMakes(t *testing.T) {
-	each(t, func(t *testing.T, router string, _ *bgp.Config, p *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, p *config.Peer, text string) {
 		if router == "sonic" {
 			wantLoaded(t, frrOfSONiC(t, text, p.ASN))
 		}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -20,7 +20,7 @@ var linkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
 var routerLink = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$`)
 
 // find determines where the speaker is, or the speakers that share the file.
-func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) error {
+func (s *session) find(c *config.Config, p *config.Peer, speakers []netip.Prefix) error {
 	if s.Link != "" && !linkName.MatchString(s.Link) && (!s.OwnLink || !routerLink.MatchString(s.Link)) {
 		return fmt.Errorf("%q is not the name of a link", s.Link)
 	}
@@ -54,7 +54,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 }
 
 // share selects the speakers that can have the session.
-func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
+func (s *session) share(p *config.Peer, speakers []netip.Prefix) error {
 	for _, prefix := range speakers {
 		switch {
 		case route.FamilyOf(prefix.Addr()) != p.Session() || prefix.Addr().IsLinkLocalUnicast() != p.Address.IsLinkLocalUnicast():
@@ -74,7 +74,7 @@ func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 }
 
 // guess assumes that the speakers are in the router's own network.
-func (s *session) guess(p *bgp.Peer) error {
+func (s *session) guess(p *config.Peer) error {
 	if p.Multihop != 0 || p.Passive {
 		return errors.New("each speaker has its own address; list them with --speakers")
 	}
@@ -87,7 +87,7 @@ func (s *session) guess(p *bgp.Peer) error {
 }
 
 // unique returns a name that distinguishes the session from others on the router.
-func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
+func (s *session) unique(c *config.Config, p *config.Peer) string {
 	switch {
 	case s.Interface != "" && c.RouterID.IsValid():
 		return c.RouterID.String() + "-" + s.Interface
@@ -103,7 +103,7 @@ func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 	if s.Link != "" {
 		name += "-" + s.Link // another link may have the same address
 	}
-	alike := func(o bgp.Peer) bool {
+	alike := func(o config.Peer) bool {
 		return o.Address != p.Address && o.Interface == "" && o.Session() == p.Session() && o.LocalAddress == p.LocalAddress
 	}
 	if slices.ContainsFunc(c.Peers, alike) {

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // TestFRRLoadsWhatVyOSMakes has FRR read the text for VyOS, as the statements into which
 // VyOS's own template translates it.
 func TestFRRLoadsWhatVyOSMakes(t *testing.T) {
-	each(t, func(t *testing.T, router string, _ *bgp.Config, p *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, p *config.Peer, text string) {
 		if router == "vyos" {
 			wantLoaded(t, frrOfVyOS(t, text, p.ASN))
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // whole matches settings that apply to the whole router.
@@ -14,7 +14,7 @@ var whole = regexp.MustCompile(`maximum-paths|multipath-relax|listen limit|auton
 
 // TestNothingIsSetForTheWholeRouter checks all lines except comments.
 func TestNothingIsSetForTheWholeRouter(t *testing.T) {
-	each(t, func(t *testing.T, _ string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, _ string, _ *config.Config, _ *config.Peer, text string) {
 		for line := range strings.Lines(text) {
 			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "!") && whole.MatchString(line) {
 				t.Errorf("%q", line)
@@ -25,7 +25,7 @@ func TestNothingIsSetForTheWholeRouter(t *testing.T) {
 
 // TestTheTextRemovesOnlyWhatExists ensures that a text loads the first time.
 func TestTheTextRemovesOnlyWhatExists(t *testing.T) {
-	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
+	each(t, func(t *testing.T, router string, _ *config.Config, _ *config.Peer, text string) {
 		before := ""
 		for line := range strings.Lines(text) {
 			what, removed := strings.CutPrefix(strings.TrimSpace(line), "delete ")

@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // letters names the routers of the property test; the last two use IPv6.
@@ -57,13 +57,13 @@ func someFile(t *rapid.T) string {
 // oracle judges the steps of a world by what is seen of it.
 type oracle struct {
 	*world
-	wants map[string]bgp.Peer
+	wants map[string]config.Peer
 	// taken is when the file reset a session that was established and has not been back.
 	taken map[string]time.Time
 }
 
 func (o *oracle) declare(text string) {
-	o.wants = map[string]bgp.Peer{}
+	o.wants = map[string]config.Peer{}
 	for _, p := range peersOf(text) {
 		o.wants[p.Name()] = p
 	}

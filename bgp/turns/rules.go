@@ -3,7 +3,7 @@ package turns
 import (
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -90,10 +90,10 @@ func (w *wait) expect(p *peer) {
 // expected.
 func (t *Turns) last(x *peer, now time.Time) *wait {
 	for _, f := range x.has.Families {
-		if w := t.lastOf(f, x, func(*bgp.Peer) bool { return true }, now); w != nil {
+		if w := t.lastOf(f, x, func(*config.Peer) bool { return true }, now); w != nil {
 			return w
 		}
-		if w := t.lastOf(f, x, func(p *bgp.Peer) bool { return p.Covers(x.has) }, now); w != nil {
+		if w := t.lastOf(f, x, func(p *config.Peer) bool { return p.Covers(x.has) }, now); w != nil {
 			w.alike = true
 			return w
 		}
@@ -102,7 +102,7 @@ func (t *Turns) last(x *peer, now time.Time) *wait {
 }
 
 // lastOf is last for the peers that count.
-func (t *Turns) lastOf(f route.Family, x *peer, counts func(*bgp.Peer) bool, now time.Time) *wait {
+func (t *Turns) lastOf(f route.Family, x *peer, counts func(*config.Peer) bool, now time.Time) *wait {
 	hoped, all := &wait{why: last, family: f}, &wait{why: last, family: f}
 	forever := t.owed[f]
 	for _, p := range t.peers {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -43,7 +43,7 @@ type Step struct {
 	Do   Do
 	Name string
 	// Peer has the settings; nil for End.
-	Peer *bgp.Peer
+	Peer *config.Peer
 }
 
 // Turns holds the peers of the file and those that were removed from it. The zero value has none.
@@ -61,7 +61,7 @@ type peer struct {
 	name string
 	// has are the settings of the session, nil before it is begun; wants are those of the file, nil
 	// if the file does not have the peer.
-	has, wants *bgp.Peer
+	has, wants *config.Peer
 	up         bool
 	// since is when it came up or went down; hope, when it last carried routes, or was begun or
 	// changed.
@@ -77,7 +77,7 @@ type peer struct {
 }
 
 // Declare takes the peers of a file in its order, each with a unique Name.
-func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
+func (t *Turns) Declare(file []config.Peer, dwell time.Duration) {
 	known := t.named
 	t.named = make(map[string]*peer, len(file))
 	var stay, leave []*peer
@@ -101,7 +101,7 @@ func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
 }
 
 // want takes the settings of the file; nil if it has none.
-func (p *peer) want(wants *bgp.Peer) {
+func (p *peer) want(wants *config.Peer) {
 	if p.wants == nil || wants == nil || !p.wants.Equal(wants) {
 		p.notBefore = time.Time{}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -34,8 +34,8 @@ type tester interface {
 }
 
 type router struct {
-	has  *bgp.Peer // the speaker's settings; nil without a session
-	key  string    // the router's settings
+	has  *config.Peer // the speaker's settings; nil without a session
+	key  string       // the router's settings
 	dead bool
 	up   bool
 	last time.Time // when either end changed
@@ -62,11 +62,11 @@ func address(name string) netip.Addr {
 
 // peersOf reads "A=1 B/tor=2": the names of routers, their groups and the keys that the file has for them. An
 // interface stands for itself: "eth0=1", and "fe80::1%eth0=1" is its neighbour.
-func peersOf(file string) (peers []bgp.Peer) {
+func peersOf(file string) (peers []config.Peer) {
 	for _, word := range strings.Fields(file) {
 		name, key, _ := strings.Cut(word, "=")
 		name, group, _ := strings.Cut(name, "/")
-		p := bgp.Peer{ASN: 64500, Password: bgp.Secret(key), Group: group}
+		p := config.Peer{ASN: 64500, Password: config.Secret(key), Group: group}
 		switch {
 		case len(name) == 1:
 			p.Address = address(name)

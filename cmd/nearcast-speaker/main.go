@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/gateway"
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/bgp/kube"
@@ -38,7 +39,7 @@ third one exits immediately.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signals := listen(cmd.Context())
 			defer signals.close()
-			config, err := bgp.Load(file)
+			config, err := config.Load(file)
 			switch {
 			case err != nil:
 				return err
@@ -53,7 +54,7 @@ third one exits immediately.`,
 	return c
 }
 
-func ownerOf(file string, config *bgp.Config) loopback.Owner {
+func ownerOf(file string, config *config.Config) loopback.Owner {
 	return loopback.OwnerOf(file, config.ASN, config.RouterID)
 }
 
@@ -68,7 +69,7 @@ func filesBeside(socket string) loopback.Files {
 
 // giveAddresses gives this machine the addresses with bind: lo. It warns about addresses of a
 // family that the machine lacks, and fails if it cannot give any of the others.
-func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
+func giveAddresses(file string, config *config.Config, warnings io.Writer) error {
 	addrs := config.Bound()
 	failed, err := loopback.New(ownerOf(file, config), "").Give(addrs)
 	if err != nil {
@@ -91,7 +92,7 @@ func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
 	return errors.Join(errs...)
 }
 
-func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) error {
+func run(signals *signals, file string, config *config.Config, log *slog.Logger) error {
 	owner := ownerOf(file, config)
 	release, err := owner.Claim(file)
 	defer release()
@@ -121,7 +122,7 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 }
 
 // clusterOf returns the local cluster; nil if Services are not read.
-func clusterOf(services bgp.Services, log *slog.Logger) (bgp.Cluster, error) {
+func clusterOf(services config.Services, log *slog.Logger) (bgp.Cluster, error) {
 	if !services.Enabled {
 		return nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -53,7 +54,7 @@ func aStatus() bgp.Status {
 			},
 		},
 		Drains:        []vip.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
-		Refused:       []bgp.Refusal{{Service: vip.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
+		Refused:       []cluster.Refusal{{Service: vip.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
 		DrainsUnsaved: "/var/lib/nearcast/bgp-drains.json cannot be written: no space left on device",
 		IgnoredHints:  []hint.Hint{{VIP: netip.MustParseAddr("198.51.100.53"), Namespace: "media", Reason: "media/x is evicted from here"}},
 		Fault:         "speaker.yaml: line 3: asn: is required",

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/routerconfig"
 )
@@ -75,7 +75,7 @@ func configureRouter(router, file, peer, address, asn string, speakers []string)
 	if err != nil {
 		return nil, err
 	}
-	c, err := bgp.ParseShared(data)
+	c, err := config.ParseShared(data)
 	if err != nil {
 		return nil, errors.New(file + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+file+": "))
 	}

@@ -5,28 +5,28 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 func checkSpeaker(path string, read tally) []finding {
-	config, err := bgp.Load(path)
+	cfg, err := config.Load(path)
 	if err != nil {
 		return ofErrors(severityFault, path, unjoin(err))
 	}
-	read.set(path, unitPeer, len(config.Peers))
-	read.set(path, unitVIP, len(config.VIPs))
-	return slices.Concat(ofErrors(severityWarning, path, bgp.Warnings(path)), sendings(path, config))
+	read.set(path, unitPeer, len(cfg.Peers))
+	read.set(path, unitVIP, len(cfg.VIPs))
+	return slices.Concat(ofErrors(severityWarning, path, config.Warnings(path)), sendings(path, cfg))
 }
 
 // mostSendings limits the notes about one file: thousands of VIPs may have attributes of their own.
 const mostSendings = 100
 
 // sendings notes what routes carry in each announced state, grouped by equal content.
-func sendings(path string, config *bgp.Config) (notes []finding) {
+func sendings(path string, cfg *config.Config) (notes []finding) {
 	note := func(key, reason string) {
 		notes = append(notes, finding{Severity: severityNote, File: path, Key: key, Reason: reason, Text: path + ": " + reason})
 	}
-	all := config.Sendings()
+	all := cfg.Sendings()
 	for _, s := range all[:min(len(all), mostSendings)] {
 		what := "a VIP"
 		if !s.All {

@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -20,8 +21,8 @@ const evil = "evil"
 
 // anyService is one of a namespace that asks for addresses from 198.51.100.64 on, in
 // any state that Kubernetes accepts.
-func anyService(r *rand.Rand, namespace, name string, created time.Time) bgp.Service {
-	s := bgp.Service{
+func anyService(r *rand.Rand, namespace, name string, created time.Time) cluster.Service {
+	s := cluster.Service{
 		ServiceRef: vip.ServiceRef{Namespace: namespace, Name: name}, Created: created, Local: r.IntN(2) == 0,
 		Probe: federation.Target{Kind: []federation.ProbeKind{federation.ProbeNone, federation.ProbeTCP}[r.IntN(2)]},
 	}
@@ -32,7 +33,7 @@ func anyService(r *rand.Rand, namespace, name string, created time.Time) bgp.Ser
 		s.Ports = append(s.Ports, fmt.Sprintf("tcp/%d", 80+r.IntN(3)))
 	}
 	for range r.IntN(3) {
-		s.Endpoints = append(s.Endpoints, bgp.Endpoint{
+		s.Endpoints = append(s.Endpoints, cluster.Endpoint{
 			Addr: netip.MustParseAddrPort("10.0.0.1:8080"), Ready: r.IntN(2) == 0, Terminating: r.IntN(2) == 0, Here: r.IntN(2) == 0,
 		})
 	}
@@ -40,7 +41,7 @@ func anyService(r *rand.Rand, namespace, name string, created time.Time) bgp.Ser
 }
 
 // of returns the VIPs that a namespace has, and those of the file.
-func of(namespace string, vips []bgp.VIP) (all []bgp.VIP) {
+func of(namespace string, vips []config.VIP) (all []config.VIP) {
 	for _, v := range vips {
 		if len(v.Owners) == 0 || v.Owners[0].Namespace == namespace {
 			all = append(all, v)
@@ -54,15 +55,15 @@ func of(namespace string, vips []bgp.VIP) (all []bgp.VIP) {
 // other and of the file are as without them. The control has the same Services in the
 // victim's own namespace, where they share, unback and take ports.
 func TestAServiceOfAnotherNamespaceCannotChangeAVIP(t *testing.T) {
-	config := &bgp.Config{
-		Peers: []bgp.Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
-		VIPs:  []bgp.VIP{{Address: netip.MustParseAddr("198.51.100.64")}},
-		Pools: []bgp.Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.64/26")}, Namespaces: []string{"*"}}},
+	cfg := &config.Config{
+		Peers: []config.Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
+		VIPs:  []config.VIP{{Address: netip.MustParseAddr("198.51.100.64")}},
+		Pools: []config.Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.64/26")}, Namespaces: []string{"*"}}},
 	}
 	changed := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		var victims, attackers []bgp.Service
+		var victims, attackers []cluster.Service
 		for i := range 1 + r.IntN(4) {
 			victims = append(victims, anyService(r, "bank", fmt.Sprintf("s%d", i), time.Unix(int64(i), 1)))
 		}
@@ -73,8 +74,8 @@ func TestAServiceOfAnotherNamespaceCannotChangeAVIP(t *testing.T) {
 			}
 			attackers = append(attackers, anyService(r, evil, fmt.Sprintf("x%d", i), created))
 		}
-		alone, _ := bgp.Assign(config, victims)
-		beside, refused := bgp.Assign(config, append(append([]bgp.Service{}, attackers...), victims...))
+		alone, _ := cluster.Assign(cfg, victims)
+		beside, refused := cluster.Assign(cfg, append(append([]cluster.Service{}, attackers...), victims...))
 		if !reflect.DeepEqual(of("bank", alone), of("bank", beside)) {
 			t.Fatalf("world %d: bank has %+v beside %s, and %+v alone", seed, of("bank", beside), evil, of("bank", alone))
 		}
@@ -103,7 +104,7 @@ func TestAServiceOfAnotherNamespaceCannotChangeAVIP(t *testing.T) {
 			s.Namespace = "bank"
 			victims = append(victims, s)
 		}
-		if control, _ := bgp.Assign(config, victims); !reflect.DeepEqual(of("bank", alone), of("bank", control)) {
+		if control, _ := cluster.Assign(cfg, victims); !reflect.DeepEqual(of("bank", alone), of("bank", control)) {
 			changed++
 		}
 	}
@@ -120,15 +121,15 @@ func TestTheShippedPoolsAreDisjoint(t *testing.T) {
 		t.Fatalf("found %v, %v", shipped, err)
 	}
 	for _, path := range shipped {
-		config, err := bgp.Load(path)
+		cfg, err := config.Load(path)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if len(config.Pools) < 2 {
-			t.Errorf("%s has %d pools: nothing to compare", path, len(config.Pools))
+		if len(cfg.Pools) < 2 {
+			t.Errorf("%s has %d pools: nothing to compare", path, len(cfg.Pools))
 		}
-		for _, warning := range bgp.Warnings(path) {
+		for _, warning := range config.Warnings(path) {
 			t.Error(warning)
 		}
 	}

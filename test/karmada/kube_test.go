@@ -19,7 +19,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/cluster"
+	"github.com/nearcast/nearcast/bgp/config"
+	"github.com/nearcast/nearcast/bgp/judge"
 	"github.com/nearcast/nearcast/bgp/kube"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
@@ -55,10 +57,10 @@ spec:
 // local is a node's view of a member, with the judgement of a real configuration.
 type local struct {
 	s      *scene
-	config *bgp.Config
+	config *config.Config
 
 	mu       sync.Mutex
-	declared []bgp.Declared
+	declared []cluster.Declared
 	end      func()
 }
 
@@ -66,7 +68,7 @@ type local struct {
 // manifests/nearcast/speaker gives; its pool has the addresses of cidr alone.
 func (s *scene) follows(member, node, cidr string) *local {
 	s.Helper()
-	config, err := bgp.Parse(fmt.Appendf(nil, `asn: 64512
+	config, err := config.Parse(fmt.Appendf(nil, `asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 192.0.2.1, asn: 64500}]
 services: {enabled: true, node: %s, kubeconfig: %q}
@@ -75,23 +77,23 @@ pools: [{cidrs: [%s], namespaces: [%s]}]
 	if err != nil {
 		s.Fatal(err)
 	}
-	cluster, err := kube.New(config.Services, slog.New(slog.NewTextHandler(s.Output(), nil)))
+	c, err := kube.New(config.Services, slog.New(slog.NewTextHandler(s.Output(), nil)))
 	if err != nil {
 		s.Fatal(err)
 	}
-	controller := bgp.NewController(config) // where nothing is up, and so nothing drains
+	controller := judge.NewController(config) // where nothing is up, and so nothing drains
 	l := &local{s: s, config: config}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		cluster.Run(ctx, func(d bgp.Declared) {
+		c.Run(ctx, func(d cluster.Declared) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.declared = append(l.declared, d)
-			vips, _ := bgp.Assign(config, d.Services)
+			vips, _ := cluster.Assign(config, d.Services)
 			controller.Declare(vips, time.Now())
-			cluster.Assign(controller.Granted())
+			c.Assign(controller.Granted())
 		})
 	}()
 	l.end = sync.OnceFunc(func() { cancel(); <-done })
@@ -123,7 +125,7 @@ func (s *scene) account(member string) string {
 	return path
 }
 
-func (l *local) all() []bgp.Declared {
+func (l *local) all() []cluster.Declared {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.declared)
@@ -142,7 +144,7 @@ func (l *local) text() string {
 		return "nothing"
 	}
 	last := all[len(all)-1]
-	vips, _ := bgp.Assign(l.config, last.Services)
+	vips, _ := cluster.Assign(l.config, last.Services)
 	text := "none"
 	for i, v := range vips {
 		ready, terminating := 0, 0

@@ -32,8 +32,8 @@ const (
 // vipOf is an address of a private network.
 func vipOf(i int) string { return fmt.Sprintf("10.0.%d.%d", i/250, i%250+1) }
 
-// config is the speaker's file: each VIP has a check of its own.
-func config(dir string, vips, peers int) string {
+// fileOf is the speaker's file: each VIP has a check of its own.
+func fileOf(dir string, vips, peers int) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "asn: %d\nrouterID: %s\nmetrics: %s\nadmin: %s\n", speakerASN, speakerAddress, metricsAddress, filepath.Join(dir, "bgp.sock"))
 	text.WriteString("peers:\n")
@@ -85,7 +85,7 @@ func measure(ctx context.Context, speaker program, vips, peers int, rest time.Du
 	if err != nil {
 		return r, err
 	}
-	file, err := w.file("speaker.yaml", config(w.dir, vips, peers))
+	file, err := w.file("speaker.yaml", fileOf(w.dir, vips, peers))
 	if err != nil {
 		return r, err
 	}

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/config"
 )
 
 // TestTheSpeakerAcceptsTheFile also checks that every VIP has its own check, because equal ones are
 // run once.
 func TestTheSpeakerAcceptsTheFile(t *testing.T) {
 	for _, vips := range []int{1, 100, 5000} {
-		c, err := bgp.Parse([]byte(config(t.TempDir(), vips, maxPeers)))
+		c, err := config.Parse([]byte(fileOf(t.TempDir(), vips, maxPeers)))
 		if err != nil {
 			t.Fatal(err)
 		}
