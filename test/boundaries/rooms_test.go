@@ -34,13 +34,26 @@ var storeys = [][]room{
 		{[]string{"plugin/direct"}, "the plugin for UDP sockets of its own"},
 		{[]string{"plugin/rrl"}, "the plugin that limits answers by network"},
 		{[]string{"plugin/tcp"}, "the plugin that bounds connections"},
-		{[]string{"bgp"}, "the speaker: what it announces and why; gobgp/, kube/ and loopback/ are its peers, cluster and machine"},
+		{[]string{"bgp/gateway", "bgp/gobgp", "bgp/kube", "bgp/loopback"}, "the speaker's default routes, sessions, cluster and addresses"},
 	},
 	{
 		{[]string{"plugin/ddr"}, "the plugin that answers for resolver.arpa"},
+		{[]string{"bgp"}, "the speaker: what drives the checks, the routes and this machine's addresses"},
 	},
 	{
 		{[]string{"plugin/internal"}, "what plugins share: arguments, blocks, clients, cookies, certificates, caches"},
+		{[]string{"bgp/check", "bgp/cluster", "bgp/judge"}, "runs checks, gives Services addresses, and decides the state of each VIP"},
+		{[]string{"bgp/outage", "bgp/routerconfig", "bgp/turns"}, "why a session is down, the router's end of it, and when it follows the file"},
+	},
+	{
+		{[]string{"bgp/config"}, "the speaker's file: what it says, its faults, and what it has each peer sent"},
+	},
+	{
+		{[]string{"bgp/session", "bgp/vip"}, "how sessions and VIPs are, with the reasons"},
+	},
+	{
+		{[]string{"bgp/route"}, "what the speaker announces: routes and what they carry"},
+		{[]string{"bgp/internal"}, "what the speaker's packages share: the kernel's routes and addresses"},
 	},
 	{
 		{[]string{"internal/site"}, "puts the below together and publishes one immutable View; explain and status"},
