@@ -54,6 +54,8 @@ func (e Endpoint) Any(pred func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(e.V4, pred) || slices.ContainsFunc(e.V6, pred)
 }
 
+// Equal reports whether the two have the same addresses, in the same order, and the same port, and
+// whether both are a cluster's or neither is.
 func (e Endpoint) Equal(o Endpoint) bool {
 	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }

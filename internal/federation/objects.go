@@ -31,6 +31,7 @@ func (r Ref) String() string {
 // KindName returns the reference in the syntax of nearcast.dev/workload.
 func (r Ref) KindName() string { return r.Kind + "/" + r.Name }
 
+// Compare sorts references by namespace, name, kind and group.
 func (r Ref) Compare(o Ref) int {
 	for _, c := range [...]int{
 		strings.Compare(r.Namespace, o.Namespace), strings.Compare(r.Name, o.Name),

@@ -15,7 +15,7 @@ func parseWorkload(v, namespace string) (federation.Ref, error) {
 		return federation.Ref{}, fmt.Errorf("%q is not Kind/name or Kind.group/name, such as Deployment/web or Rollout.argoproj.io/web", v)
 	}
 	if !grouped {
-		known := false
+		var known bool
 		if group, known = federation.GroupOf(kindName); !known {
 			group = federation.AnyGroup
 			if near := nearestWord(kindName, federation.KindNames()); near != "" {
