@@ -28,8 +28,8 @@ func TestAProbeRequestsOnlyHostnamesOfTheService(t *testing.T) {
 		{"http://a.mediaX.fn.example.org/", "", "", "a.mediaX.fn.example.org"},
 	} {
 		k := mirrored(t)
-		k.services.Add(balanced("a", annotated("nearcast.dev/probe", c.probe), annotated("nearcast.dev/hostname", c.hostnames)))
-		k.slices.Add(sliceOf("a", "a-1", 8080, "192.0.2.1"))
+		k.services.Put(balanced("a", annotated("nearcast.dev/probe", c.probe), annotated("nearcast.dev/hostname", c.hostnames)))
+		k.slices.Put(sliceOf("a", "a-1", 8080, "192.0.2.1"))
 		d, _ := k.read()
 		if len(d.Services) != 1 || len(d.Services[0].Addresses) != 1 {
 			t.Fatalf("%s: %+v", c.probe, d)

@@ -15,7 +15,7 @@ import (
 )
 
 // mirror holds the objects of one kind as last reported by the API, stripped, also while the API is
-// unavailable. It is the store of a Reflector.
+// unavailable. It is an apiwatch.Store.
 type mirror[T metav1.Object] struct {
 	kind   string
 	object runtime.Object
@@ -84,47 +84,33 @@ func (m *mirror[T]) put(obj any) {
 	}
 }
 
-// Add implements cache.ReflectorStore.
-func (m *mirror[T]) Add(obj any) error { return m.Update(obj) }
-
-// Update implements cache.ReflectorStore.
-func (m *mirror[T]) Update(obj any) error {
-	m.change(func() { m.put(obj) })
-	return nil
+// Strip implements apiwatch.Store.
+func (m *mirror[T]) Strip(obj any) {
+	if o, ok := obj.(T); ok {
+		m.strip(o)
+	}
 }
 
-// Delete implements cache.ReflectorStore.
-func (m *mirror[T]) Delete(obj any) error {
+// Put implements apiwatch.Store.
+func (m *mirror[T]) Put(obj any) { m.change(func() { m.put(obj) }) }
+
+// Delete implements apiwatch.Store.
+func (m *mirror[T]) Delete(obj any) {
 	m.change(func() {
 		if o, ok := obj.(T); ok {
 			delete(m.objects, nameOf(o))
 		}
 	})
-	return nil
 }
 
-// Replace implements cache.ReflectorStore: objects not in the list are removed.
-func (m *mirror[T]) Replace(list []any, _ string) error {
+// Replace implements apiwatch.Store.
+func (m *mirror[T]) Replace(all []any) {
 	m.change(func() {
-		m.objects, m.listed, m.fault = make(map[types.NamespacedName]T, len(list)), true, ""
-		for _, obj := range list {
+		m.objects, m.listed, m.fault = make(map[types.NamespacedName]T, len(all)), true, ""
+		for _, obj := range all {
 			m.put(obj)
 		}
 	})
-	return nil
-}
-
-// Resync implements cache.ReflectorStore; it is not needed here.
-func (m *mirror[T]) Resync() error { return nil }
-
-// Transformer implements cache.TransformingStore: it drops unused fields as objects arrive.
-func (m *mirror[T]) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) {
-		if o, ok := obj.(T); ok {
-			m.strip(o)
-		}
-		return obj, nil
-	}
 }
 
 func nameOf(o metav1.Object) types.NamespacedName {

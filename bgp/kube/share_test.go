@@ -84,9 +84,9 @@ func TestANamespaceCannotChangeWhatOthersDeclare(t *testing.T) {
 				case what == 0:
 					c.services.Delete(s.DeepCopy())
 				case what == 1:
-					c.slices.Add(slice.DeepCopy())
+					c.slices.Put(slice.DeepCopy())
 				default:
-					c.services.Add(s.DeepCopy())
+					c.services.Put(s.DeepCopy())
 				}
 			}
 			a, _ := alone.read()
@@ -104,10 +104,10 @@ func TestOnlyTheOldestServicesOfANamespaceAreRead(t *testing.T) {
 	c := mirrored(t)
 	const many = maxServices + 3
 	for i := range many {
-		c.services.Add(balanced(fmt.Sprintf("s%04d", i), in("evil"), bornAt(int64(many-i))))
+		c.services.Put(balanced(fmt.Sprintf("s%04d", i), in("evil"), bornAt(int64(many-i))))
 	}
-	c.services.Add(balanced("unborn", in("evil")))
-	c.services.Add(balanced("young", in("bank"), bornAt(1e9)))
+	c.services.Put(balanced("unborn", in("evil")))
+	c.services.Put(balanced("young", in("bank"), bornAt(1e9)))
 	d, seen := c.read()
 	evil, bank := declaredOf("evil", d), declaredOf("bank", d)
 	if len(evil.Services) != maxServices || len(bank.Services) != 1 || len(bank.Refused) > 0 || len(seen) != many+2 {
@@ -134,9 +134,9 @@ func TestOnlyTheOldestServicesOfANamespaceAreRead(t *testing.T) {
 func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
 	c := mirrored(t)
 	for _, name := range []string{"a", "b", "c"} {
-		c.services.Add(balanced(name))
+		c.services.Put(balanced(name))
 		for i := range 3 {
-			c.slices.Add(sliceFor("media", name, fmt.Sprint(name, i), "10.0.0.1", "10.0.0.2"))
+			c.slices.Put(sliceFor("media", name, fmt.Sprint(name, i), "10.0.0.1", "10.0.0.2"))
 		}
 	}
 	before, _ := c.read()
@@ -154,13 +154,13 @@ func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
 	for range 20 { // mirrors have no order
 		again("nothing", "")
 	}
-	c.slices.Add(sliceFor("media", "b", "b1", "10.0.0.3"))
+	c.slices.Put(sliceFor("media", "b", "b1", "10.0.0.3"))
 	after, _ := c.read()
 	if got := len(after.Services[1].Endpoints); got != 3 || &after.Services[0].Endpoints[0] != &before.Services[0].Endpoints[0] {
 		t.Errorf("after a change b has %d endpoints, or a was read again", got)
 	}
 	before = after
-	c.services.Add(balanced("c", bornAt(time.Now().Unix())))
+	c.services.Put(balanced("c", bornAt(time.Now().Unix())))
 	again("another version of c", "c")
 	c.slices.Delete(sliceFor("media", "a", "a0"))
 	c.slices.Delete(sliceFor("media", "a", "a1"))

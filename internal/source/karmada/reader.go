@@ -60,33 +60,24 @@ func (r *reader) report(err error) {
 	}
 }
 
-// Transformer implements cache.TransformingStore: it drops fields that are never read as
-// soon as they arrive.
-func (r *reader) Transformer() cache.TransformFunc { return strip }
+// Strip implements apiwatch.Store.
+func (r *reader) Strip(obj any) { strip(obj) }
 
 // read returns what an object of the API says.
 func read(obj any) staging.Reading { return slim.Read(obj, federation.Origin{}, nil) }
 
-// Add implements cache.ReflectorStore.
-func (r *reader) Add(obj any) error { return r.Update(obj) }
+// Put implements apiwatch.Store. It refuses a bad object alone, by name.
+func (r *reader) Put(obj any) { r.store.Put(read(obj)) }
 
-// Update implements cache.ReflectorStore. It refuses a bad object alone, by name, and
-// returns no error for it.
-func (r *reader) Update(obj any) error {
-	r.store.Put(read(obj))
-	return nil
-}
-
-// Delete implements cache.ReflectorStore.
-func (r *reader) Delete(obj any) error {
+// Delete implements apiwatch.Store.
+func (r *reader) Delete(obj any) {
 	if ref, ok := slim.Ref(obj); ok {
 		r.store.Put(staging.Reading{Ref: ref})
 	}
-	return nil
 }
 
-// Replace implements cache.ReflectorStore: objects that are not in the list are gone.
-func (r *reader) Replace(list []any, _ string) error {
+// Replace implements apiwatch.Store.
+func (r *reader) Replace(list []any) {
 	all := make([]staging.Reading, 0, len(list))
 	for _, obj := range list {
 		all = append(all, read(obj))
@@ -95,8 +86,4 @@ func (r *reader) Replace(list []any, _ string) error {
 	r.missing.Store(false)
 	r.behind.Store(false)
 	r.listed.Store(true)
-	return nil
 }
-
-// Resync implements cache.ReflectorStore; the Store needs none.
-func (r *reader) Resync() error { return nil }

@@ -11,10 +11,8 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 )
 
-// strip removes large fields that are never read before an object is cached. It keeps the
-// type, may be applied twice, and never fails: a single error here would keep the whole
-// informer from syncing.
-func strip(obj any) (any, error) {
+// strip removes large fields that are never read from an object. It may be applied twice.
+func strip(obj any) {
 	if m, ok := obj.(metav1.Object); ok {
 		m.SetManagedFields(nil)
 		m.SetFinalizers(nil)
@@ -38,5 +36,4 @@ func strip(obj any) (any, error) {
 		obj.Spec.Template.Spec = corev1.PodSpec{RuntimeClassName: obj.Spec.Template.Spec.RuntimeClassName}
 		obj.Status = appsv1.DaemonSetStatus{}
 	}
-	return obj, nil
 }
