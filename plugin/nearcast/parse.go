@@ -59,7 +59,11 @@ func parse(c *caddy.Controller) (*stanza, error) {
 			return nil, err
 		}
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	s.shared.Servers = s.serverNames()
+	return s, nil
 }
 
 func (s *stanza) parseZones(c *caddy.Controller) error {
@@ -172,7 +176,6 @@ func (s *stanza) check() error {
 	if err := s.checkDefaults(); err != nil {
 		return err
 	}
-	s.shared.Servers = s.serverNames()
 	return s.checkFeeds()
 }
 
