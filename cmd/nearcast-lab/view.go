@@ -166,9 +166,9 @@ func announced(s lab.SiteStatus) string {
 	return strings.Join(vips, " ")
 }
 
-// patience is how long labLines waits for all parts of the lab to work before it shows the lab
+// startWait is how long labLines waits for all parts of the lab to work before it shows the lab
 // anyway.
-const patience = 15 * time.Second
+const startWait = 15 * time.Second
 
 // labLines prints the commands to try, the table, and then each event on a line, until ctx ends.
 func labLines(ctx context.Context, l *lab.Lab, dir string) error {
@@ -194,7 +194,7 @@ func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 			for _, line := range events(before, now) {
 				fmt.Println(time.Now().Format(time.TimeOnly), line)
 			}
-		} else if shown = settled(now, before) || time.Since(started) > patience; shown {
+		} else if shown = settled(now, before) || time.Since(started) > startWait; shown {
 			fmt.Println(labTable(now))
 		}
 		before = now

@@ -129,8 +129,8 @@ func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct s
 	}
 	alone.Lock()
 	defer alone.Unlock()
-	for _, patience := range []time.Duration{time.Second, 3 * time.Second} {
-		want, got = replies(t, datagram, patience, plain, direct)
+	for _, timeout := range []time.Duration{time.Second, 3 * time.Second} {
+		want, got = replies(t, datagram, timeout, plain, direct)
 		if alike(want, got) {
 			return want != nil
 		}
@@ -148,17 +148,17 @@ func alike(want, got []byte) bool {
 
 // replies sends the datagram to both, from one port, and returns the replies; nil for
 // none.
-func replies(t *testing.T, datagram []byte, patience time.Duration, one, two string) (first, second []byte) {
+func replies(t *testing.T, datagram []byte, timeout time.Duration, one, two string) (first, second []byte) {
 	conn, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
 	if err != nil {
 		t.Error(err)
 		return nil, nil
 	}
 	defer conn.Close()
-	return reply(t, conn, datagram, patience, one), reply(t, conn, datagram, patience, two)
+	return reply(t, conn, datagram, timeout, one), reply(t, conn, datagram, timeout, two)
 }
 
-func reply(t *testing.T, conn net.PacketConn, datagram []byte, patience time.Duration, to string) []byte {
+func reply(t *testing.T, conn net.PacketConn, datagram []byte, timeout time.Duration, to string) []byte {
 	addr, err := net.ResolveUDPAddr("udp", to)
 	if err != nil {
 		t.Error(err)
@@ -167,7 +167,7 @@ func reply(t *testing.T, conn net.PacketConn, datagram []byte, patience time.Dur
 	if _, err := conn.WriteTo(datagram, addr); err != nil {
 		t.Error(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := conn.ReadFrom(buf)

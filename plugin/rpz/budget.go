@@ -17,9 +17,9 @@ const (
 	lookupsPerQuery = 64
 	// lookupTime bounds what they may add to the query in all.
 	lookupTime = 2 * time.Second
-	// patience is how long a query must have waited for servers before they are remembered as failing. Servers for
+	// unansweredWait is how long a query must have waited for servers before they are remembered as failing. Servers for
 	// which a query had no time left may well answer the next one.
-	patience = time.Second
+	unansweredWait = time.Second
 	// lookupSize is the EDNS buffer size of look-ups, in octets, which passes unfragmented.
 	lookupSize = 1232
 )
@@ -92,7 +92,7 @@ func (b *budget) ask(ctx context.Context, domain, name string, qtype uint16) out
 	case <-ctx.Done():
 		o.lack = unanswered
 	}
-	if o.lack == unanswered && ctx.Err() != nil && time.Since(start) < patience {
+	if o.lack == unanswered && ctx.Err() != nil && time.Since(start) < unansweredWait {
 		o.lack = overTime
 	}
 	return o

@@ -20,9 +20,9 @@ var ErrNot = errors.New("is not a regular file; copy its content into one")
 // ErrLarge is wrapped by errors that refuse a file larger than its limit.
 var ErrLarge = errors.New("is too large")
 
-// patience bounds one read. A file on disk never waits; some kernel files, such as
+// readTimeout bounds one read. A file on disk never waits; some kernel files, such as
 // /proc/kmsg, claim to be regular but wait for more data.
-const patience = time.Second
+const readTimeout = time.Second
 
 // File is an open regular file.
 type File struct {
@@ -95,7 +95,7 @@ func failed(path string, err error) error {
 // Read implements io.Reader. It returns an error if the file has more than the limit,
 // whatever its reported size.
 func (f *File) Read(p []byte) (int, error) {
-	_ = f.file.SetReadDeadline(time.Now().Add(patience)) // files on disk need no deadline and have none
+	_ = f.file.SetReadDeadline(time.Now().Add(readTimeout)) // files on disk need no deadline and have none
 	n, err := f.file.Read(p)
 	if f.read += int64(n); f.read > f.most {
 		return 0, failed(f.file.Name(), tooLarge(f.read, f.most))

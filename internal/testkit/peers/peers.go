@@ -141,14 +141,14 @@ func unpack(debianPackage string) (string, error) {
 	return root, os.Rename(half, root)
 }
 
-// patience bounds what apt may take: behind a firewall that drops packets it
+// downloadTimeout bounds what apt may take: behind a firewall that drops packets it
 // would try for longer than the tests may run.
-const patience = 3 * time.Minute
+const downloadTimeout = 3 * time.Minute
 
 // download asks apt for the package and its dependencies. The lists of a new
 // machine are empty, and are fetched when the first try fails.
 func download(debianPackage, to string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), downloadTimeout)
 	defer cancel()
 	get := func() error {
 		cmd := exec.CommandContext(ctx, "apt-get", "install", "--download-only", "--yes", "--no-install-recommends",

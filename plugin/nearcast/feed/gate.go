@@ -15,8 +15,8 @@ const (
 	// mostWaiting is how many may wait or run in all, half of them from one network. This suffices for all
 	// resolvers of a carrier that react to the same NOTIFY.
 	mostWaiting = 100
-	// patience is how long a transfer waits. Resolvers give up soon after.
-	patience = 10 * time.Second
+	// turnWait is how long a transfer waits. Resolvers give up soon after.
+	turnWait = 10 * time.Second
 )
 
 // gate limits the number of concurrent transfers.
@@ -48,7 +48,7 @@ func (g *gate) enter(network netip.Prefix) (leave func(), entered bool) {
 	if s == nil {
 		return nil, false
 	}
-	late := time.NewTimer(patience)
+	late := time.NewTimer(turnWait)
 	defer late.Stop()
 	select {
 	case s.slots <- struct{}{}:

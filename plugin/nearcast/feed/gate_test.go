@@ -46,12 +46,12 @@ func TestAWaitingTransferIsServedInTurnOrRefused(t *testing.T) {
 		// Of 60 clients that take a second each, 50 may wait, and five are served at a
 		// time.
 		got := crowd(g, "192.0.2.0/24", 60, time.Second)
-		time.Sleep(2 * patience)
+		time.Sleep(2 * turnWait)
 		if got() != mostWaiting/2 {
 			t.Errorf("%d were served, want %d", got(), mostWaiting/2)
 		}
 		stalled := crowd(g, "192.0.2.0/24", 20, time.Minute)
-		time.Sleep(patience)
+		time.Sleep(turnWait)
 		synctest.Wait()
 		if stalled() != mostOfNetwork || g.users != mostOfNetwork {
 			t.Errorf("%d run and %d remain after the wait limit, want %d", stalled(), g.users, mostOfNetwork)

@@ -10,7 +10,7 @@ import (
 )
 
 // notify sends a NOTIFY for the zone to the servers that the lines name.
-func (s *Set) notify(z *zone) {
+func (s *Set) notify(z *writtenZone) {
 	for i := range s.config.Lines {
 		l := &s.config.Lines[i]
 		if !l.covers(z.Scope) {

@@ -46,7 +46,7 @@ type Config struct {
 type Set struct {
 	config   Config
 	source   Source
-	zones    atomic.Pointer[map[string]*zone] // by the policy zone's name
+	zones    atomic.Pointer[map[string]*writtenZone] // by the policy zone's name
 	pokes    chan struct{}
 	notifier *notifier
 
@@ -66,7 +66,7 @@ func start(config Config, source Source, tell func(*dns.Msg, string) (*dns.Msg, 
 		config: config, source: source, pokes: make(chan struct{}, 1), warned: map[string]bool{},
 		writer: writer{rules: rules{apexes: config.Apexes, ttl: config.TTL, log: config.Log}},
 	}
-	s.zones.Store(&map[string]*zone{})
+	s.zones.Store(&map[string]*writtenZone{})
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.notifier = newNotifier(ctx, &s.running, config.Secrets)
@@ -85,7 +85,7 @@ func (s *Set) Close() {
 	for _, z := range *s.zones.Load() {
 		z.book.release(s)
 	}
-	s.zones.Store(&map[string]*zone{})
+	s.zones.Store(&map[string]*writtenZone{})
 }
 
 // poke makes the Set write again.
@@ -175,7 +175,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // write updates all zones to the View.
 func (s *Set) write(v *site.View) {
 	s.open(v)
-	var ready []*zone
+	var ready []*writtenZone
 	for _, z := range *s.zones.Load() {
 		if from, known := v.From(z.Region, z.Zone); known {
 			z.from = from
@@ -185,7 +185,7 @@ func (s *Set) write(v *site.View) {
 			s.warn("feed %s: no cluster and no location has the region %s, so the zone is empty", z.head.policy, z.Scope)
 		}
 	}
-	slices.SortFunc(ready, func(a, b *zone) int { return cmp.Compare(a.head.policy, b.head.policy) })
+	slices.SortFunc(ready, func(a, b *writtenZone) int { return cmp.Compare(a.head.policy, b.head.policy) })
 	s.wake()
 	for _, z := range s.writer.write(s, v, ready) {
 		s.notify(z)
@@ -204,7 +204,7 @@ func (s *Set) wake() {
 // open makes the zones that the lines and the View call for.
 func (s *Set) open(v *site.View) {
 	before := *s.zones.Load()
-	now := map[string]*zone{}
+	now := map[string]*writtenZone{}
 	for i := range s.config.Apexes {
 		apex := &s.config.Apexes[i]
 		for _, scope := range s.scopes(v) {
@@ -232,9 +232,9 @@ func (s *Set) open(v *site.View) {
 	}
 }
 
-func (s *Set) openZone(apex *Apex, scope Scope, name string) *zone {
+func (s *Set) openZone(apex *Apex, scope Scope, name string) *writtenZone {
 	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed()}
-	z := &zone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
+	z := &writtenZone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
 	if h := z.book.now.Load(); h != nil && time.Since(time.Unix(int64(h.serial), 0)) < recent {
 		s.notify(z) // the process may have stopped before it sent the NOTIFY
 	}

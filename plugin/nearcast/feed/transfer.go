@@ -11,7 +11,7 @@ import (
 
 // Zone is one zone of a Set, as one client may see it.
 type Zone struct {
-	z    *zone
+	z    *writtenZone
 	form form
 }
 

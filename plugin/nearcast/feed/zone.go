@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// zone is one scope of one apex, with the state of its writer.
-type zone struct {
+// writtenZone is one scope of one apex, with the state of its writer.
+type writtenZone struct {
 	Scope
 	head *head
 	book *Book
@@ -32,7 +32,7 @@ type entry struct {
 }
 
 // shows reports whether the function is in the zone.
-func (z *zone) shows(f *federation.Function, r *rules) bool {
+func (z *writtenZone) shows(f *federation.Function, r *rules) bool {
 	if f.Private && f.Namespace != z.Tenant {
 		return false
 	}
@@ -40,7 +40,7 @@ func (z *zone) shows(f *federation.Function, r *rules) bool {
 }
 
 // content is all nodes of the entries, sorted.
-func (z *zone) content() []*Node {
+func (z *writtenZone) content() []*Node {
 	var all []*Node
 	for _, e := range z.entries {
 		if e != nil {
@@ -52,7 +52,7 @@ func (z *zone) content() []*Node {
 }
 
 // publish updates the Book to the entries, and reports whether that changed it.
-func (z *zone) publish(set *Set) bool {
+func (z *writtenZone) publish(set *Set) bool {
 	gone, come := z.gone, z.come
 	z.gone, z.come = nil, nil
 	if z.base != nil {
@@ -80,7 +80,7 @@ type writer struct {
 }
 
 // write updates the zones to the View, and returns those that changed.
-func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
+func (w *writer) write(set *Set, v *site.View, zones []*writtenZone) []*writtenZone {
 	if w.take(v, zones) {
 		w.last = nil // a function's names may depend on another function
 	}
@@ -96,14 +96,14 @@ func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
 
 // publish publishes all zones together, so that it waits for the disk only once, and returns the zones that
 // changed.
-func publish(set *Set, zones []*zone) []*zone {
+func publish(set *Set, zones []*writtenZone) []*writtenZone {
 	changed := make([]bool, len(zones))
 	var all sync.WaitGroup
 	for at, z := range zones {
 		all.Go(func() { changed[at] = z.publish(set) })
 	}
 	all.Wait()
-	var which []*zone
+	var which []*writtenZone
 	for at, z := range zones {
 		if changed[at] {
 			which = append(which, z)
@@ -114,7 +114,7 @@ func publish(set *Set, zones []*zone) []*zone {
 
 // follow updates the zones' entries to the View. It looks at all functions, and remakes the entries of those that
 // changed or may be reached elsewhere.
-func (w *writer) follow(v *site.View, zones []*zone) {
+func (w *writer) follow(v *site.View, zones []*writtenZone) {
 	var before vector.Vector[*federation.Function]
 	sameRanking, sameSite := false, false
 	if w.last != nil {
@@ -148,7 +148,7 @@ func (w *writer) follow(v *site.View, zones []*zone) {
 }
 
 // enter makes the entry of a function that is new to the zone; nil if it has none.
-func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Function, z *zone) *entry {
+func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Function, z *writtenZone) *entry {
 	if f == nil || !z.shows(f, &w.rules) {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Fu
 }
 
 // change returns the entry for where the function is reached now.
-func (w *writer) change(all *[]made, v *site.View, function int, z *zone, old *entry) *entry {
+func (w *writer) change(all *[]made, v *site.View, function int, z *writtenZone, old *entry) *entry {
 	r := w.reachOf(v, function, z.from)
 	if r == old.reach {
 		return old
@@ -173,7 +173,7 @@ type made struct {
 }
 
 // make makes an entry, or returns an existing one of another region that sees the function alike.
-func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach) *entry {
+func (w *writer) make(all *[]made, v *site.View, function int, z *writtenZone, r *reach) *entry {
 	m := made{apex: z.head.apex.Zone}
 	if len(w.taken[z.Tenant]) > 0 {
 		m.taken = z.Tenant
@@ -189,7 +189,7 @@ func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach
 }
 
 // take finds the names that functions took from services, and reports whether they changed.
-func (w *writer) take(v *site.View, zones []*zone) bool {
+func (w *writer) take(v *site.View, zones []*writtenZone) bool {
 	before := w.taken
 	w.taken = map[string]map[string]bool{}
 	for _, z := range zones {

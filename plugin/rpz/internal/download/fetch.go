@@ -167,7 +167,7 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	}
 	defer done()
 	switch {
-	case a.StatusCode == http.StatusNotModified && known.ETag != "" && otherTag(a.Header.Get("ETag"), known.ETag):
+	case a.StatusCode == http.StatusNotModified && known.ETag != "" && tagChanged(a.Header.Get("ETag"), known.ETag):
 		return l.fetchList(ctx, client, sum, mark{}) // it was modified, whatever the server says
 	case a.StatusCode == http.StatusNotModified && (known.ETag != "" || known.Modified != ""):
 		return fetched{}, nil
@@ -196,9 +196,9 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	return got, nil
 }
 
-// otherTag reports whether an answer's ETag is that of another list (RFC 9110, section 8.8.3.2). Servers that
+// tagChanged reports whether an answer's ETag is that of another list (RFC 9110, section 8.8.3.2). Servers that
 // compress may add a suffix to theirs.
-func otherTag(now, known string) bool {
+func tagChanged(now, known string) bool {
 	bare := strings.NewReplacer("W/", "", "-gzip", "", ";gzip", "")
 	return now != "" && bare.Replace(now) != bare.Replace(known)
 }

@@ -62,7 +62,7 @@ func (s *Secondary) run(ctx context.Context) {
 		due       = time.NewTimer(0)
 		expiry    = time.NewTimer(s.untilExpiry())
 	)
-	copying := time.NewTicker(patience)
+	copying := time.NewTicker(failedDiskPause)
 	defer copying.Stop()
 	defer due.Stop()
 	defer expiry.Stop()

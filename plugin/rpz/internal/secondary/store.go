@@ -34,8 +34,8 @@ const (
 	// compactLeast is the size of entries below which they are not merged into the copy: so little is not worth
 	// writing the zone.
 	compactLeast = 1 << 20
-	// patience is how long to leave a failed disk alone if a primary only confirms the generation held.
-	patience = time.Minute
+	// failedDiskPause is how long to leave a failed disk alone if a primary only confirms the generation held.
+	failedDiskPause = time.Minute
 	// maxSize bounds the file to read, in octets: a copy, and entries of half its size.
 	maxSize = 16 << 30
 )
@@ -131,7 +131,7 @@ func (s *store) confirm(held *policyzone.Zone, now time.Time) (Result, error) {
 			return "", nil
 		}
 	}
-	if now.Sub(s.failed) < patience {
+	if now.Sub(s.failed) < failedDiskPause {
 		return "", nil
 	}
 	return s.write(held, now)

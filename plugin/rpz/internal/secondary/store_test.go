@@ -309,7 +309,7 @@ func TestAFailedWriteIsRetriedBeforeTheNextRefresh(t *testing.T) {
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(patience + time.Second)
+		time.Sleep(failedDiskPause + time.Second)
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); err != nil || zone == nil {
 			t.Errorf("got %s, %v", text(zone), err)
 		}
