@@ -74,7 +74,7 @@ $(GOLANGCI_LINT):
 		env GOBIN=$(NEARCAST_CACHE)/bin go install -v github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(NEARCAST_CACHE)/bin/golangci-lint $@
 
-words: ## find phrases that .vale/Nearcast lists, in documentation and comments
+words: ## find phrases that .vale/Nearcast lists, in documentation, comments and strings
 	@test/words $(VALE_VERSION)
 
 tidy: ## fail where go mod tidy would change a module

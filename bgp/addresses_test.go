@@ -426,7 +426,7 @@ func TestAnAnnouncedAddressIsAlwaysPresent(t *testing.T) {
 						time.Sleep(3 * time.Second)
 					}
 					m.settles()
-					time.Sleep(2 * time.Second) // what came back is checked anew
+					time.Sleep(2 * time.Second) // what came back is checked again
 					synctest.Wait()
 					for _, a := range []netip.Addr{bound4, bound6, given, passed} {
 						m.mu.Lock()

@@ -47,7 +47,7 @@ func (n *station) ends(last bool) {
 	if last {
 		return
 	}
-	if !slices.Contains([]diskState{takesAll, slowly}, n.disk.is) && n.coin("mended") {
+	if !slices.Contains([]diskState{takesAll, slowly}, n.disk.is) && n.coin("repaired") {
 		n.mendDisk()
 	}
 }

@@ -109,7 +109,7 @@ func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
 		}
 	}
 	for _, h := range n.hints {
-		if h.VIP != a || !n.heeds(h) {
+		if h.VIP != a || !n.follows(h) {
 			continue
 		}
 		is = is || now.Before(n.hintsEnd)
@@ -127,12 +127,12 @@ func (n *station) returned(a netip.Addr) bool {
 		}
 	}
 	return slices.ContainsFunc(n.hints, func(h hint.Hint) bool {
-		return h.VIP == a && n.heeds(h) && n.hintsEnd.After(since) && !n.hintsEnd.After(time.Now())
+		return h.VIP == a && n.follows(h) && n.hintsEnd.After(since) && !n.hintsEnd.After(time.Now())
 	})
 }
 
-// heeds reports whether the hint drains its VIP, which is requested.
-func (n *station) heeds(h hint.Hint) bool {
+// follows reports whether the hint drains its VIP, which is requested.
+func (n *station) follows(h hint.Hint) bool {
 	if e, is := n.force.entries[h.VIP]; is {
 		return e.hints
 	}

@@ -197,7 +197,7 @@ func (n *station) endpoint(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n.number), byte(1 + i)}), 8080)
 }
 
-// declared are the Services as package kube tells of them.
+// declared are the Services as package kube reports them.
 func (n *station) declared() (all []cluster.Service) {
 	for i, s := range n.services {
 		if !s.is {

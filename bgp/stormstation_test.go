@@ -39,7 +39,7 @@ type station struct {
 	hurry   chan struct{}
 	reload  chan struct{}
 	ended   chan end
-	toldAt  time.Time // when it was told to end; zero if it was not
+	toldAt  time.Time // when it was asked to end; zero if it was not
 	reloads map[bool]int
 	// troubled is set if something fails while the speaker stops.
 	troubled bool

@@ -276,7 +276,7 @@ func (n *station) verifyDeclared(st Status, shown map[netip.Addr]vip.Status) {
 	}
 	ignored := 0
 	for _, h := range n.hints {
-		if _, is := shown[h.VIP]; is && time.Now().Before(n.hintsEnd) && !n.heeds(h) {
+		if _, is := shown[h.VIP]; is && time.Now().Before(n.hintsEnd) && !n.follows(h) {
 			ignored++
 		}
 	}

@@ -288,7 +288,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	}
 }
 
-// TestAnASNumberIsReadInEveryNotation checks that asdot (RFC 5396) is no fraction, quoted or not, and
+// TestAnASNumberIsReadInEveryNotation checks that asdot (RFC 5396) is not a fraction, quoted or not, and
 // that the lines of faults stay those of the file.
 func TestAnASNumberIsReadInEveryNotation(t *testing.T) {
 	for text, want := range map[string]uint32{

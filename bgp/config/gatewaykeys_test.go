@@ -30,7 +30,7 @@ func TestFaultsOfAGatewayPeerAreNamed(t *testing.T) {
 	}
 }
 
-// TestARouterHasOneSessionHoweverItIsNamed checks that two ways to one router are known as such.
+// TestARouterHasOneSessionHoweverItIsNamed checks that two names of one router give one session.
 func TestARouterHasOneSessionHoweverItIsNamed(t *testing.T) {
 	at := func(text string, family route.Family) *Peer {
 		return &Peer{Address: netip.MustParseAddr(text), Gateway: family}

@@ -20,7 +20,7 @@ type provocation struct {
 	want []outcome
 	// hangsUp: the peer closes at once.
 	hangsUp bool
-	// last: the session is of no more use, though it may be kept. Either the rest
+	// last: the session is useless, though it may be kept. Either the rest
 	// of a message is awaited, or more answers come than the one that is read.
 	last bool
 }
@@ -87,7 +87,7 @@ func unframed(group string, at stage) []provocation {
 		{name: "half a message, then the end", send: header(gobgp.BGP_MSG_UPDATE, 100), want: []outcome{hungUp}, hangsUp: true},
 		{name: "the end", want: []outcome{hungUp}, hangsUp: true},
 	}
-	// Type 128 is the refresh of before RFC 2918. One such message of 19 bytes
+	// Type 128 is the refresh of before RFC 2918. One message of this type, of 19 bytes
 	// ended GoBGP 3.37.0 (osrg/gobgp#3325).
 	for _, kind := range []byte{0, 6, 7, 128, 255} {
 		all = append(all,

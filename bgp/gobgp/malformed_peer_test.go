@@ -17,7 +17,7 @@ import (
 
 const (
 	attackerASN = 64500
-	// waitTime is for what must happen, on a machine that does much else; it is more than the
+	// waitTime is for what must happen, on a machine that does other work; it is more than the
 	// longest pause between two attempts, 37.5 s.
 	waitTime = time.Minute
 	// quietTime is how long a peer is believed to wait when it says nothing.

@@ -185,7 +185,7 @@ func TestALocalFailureWithdrawsInEveryState(t *testing.T) {
 
 func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 	for name, drain := range map[string]func(w *world){
-		"told":     func(w *world) { w.c.SetDrains([]vip.Drain{{VIP: dnsVIP, Reason: "kernel"}}, w.now) },
+		"drained":  func(w *world) { w.c.SetDrains([]vip.Drain{{VIP: dnsVIP, Reason: "kernel"}}, w.now) },
 		"all":      func(w *world) { w.c.SetDrains([]vip.Drain{{}}, w.now) },
 		"node":     func(w *world) { w.c.SetNodeDrained("node n has the taint nearcast.dev/drain", w.now) },
 		"stopping": func(w *world) { w.c.Stop(w.now) },

@@ -111,7 +111,7 @@ func (w *unrest) event() string {
 		w.c.SetNodeDrained([]string{"", "", "a taint"}[w.IntN(3)], w.now)
 		return "a taint"
 	case 5:
-		_, _ = w.c.Undamp(w.address(), w.now) // it may be none of the VIPs
+		_, _ = w.c.Undamp(w.address(), w.now) // the address may not be a VIP
 		return "undamp"
 	case 6, 7:
 		if next := w.c.Next(w.now); !next.IsZero() {

@@ -74,7 +74,7 @@ func (s Subject) timedOut(a Attempt, at string) (session.Reason, string) {
 	case a.Answered != nil && s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
 		return session.TTL, fmt.Sprintf("connection timed out: answers from %s arrive with TTL %d, and gtsm drops all but 255; %s", at, a.TTL, gtsmThere)
 	case keyed:
-		return session.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + "; both ends drop such packets silently; compare the keys, then look for a packet filter"
+		return session.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + "; both ends drop these packets silently; compare the keys, then look for a packet filter"
 	}
 	return session.TimedOut, silence + ": a packet filter drops TCP, or the router requires a key (a password for " + s.local() + ") and silently drops packets without one; set the peer's passwordFile, or allow TCP" + s.hops()
 }

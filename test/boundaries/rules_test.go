@@ -37,7 +37,7 @@ var rules = []rule{
 	{from: "plugin/rpz/internal/demand", to: module, why: "demands know nothing of what is done"},
 	{from: "plugin/rpz/internal/failure", to: module, why: "classes know nothing of what failed"},
 	{from: "plugin/rpz/internal/outbound", to: module, why: "connections know nothing of what they carry"},
-	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
+	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are useful without functions"},
 	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
 	{from: "internal/base/dnr", to: module, why: "options know nothing but DNS"},
 	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},

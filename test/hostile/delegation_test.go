@@ -197,7 +197,7 @@ func TestOneQueryCausesABoundedNumberOfUpstreamQueries(t *testing.T) {
 }
 
 // TestUnresponsiveServersCauseNoFurtherQueries has one client ask for names whose look-ups wait,
-// and looks whether what is to be blocked passes meanwhile.
+// and looks whether a blocked name passes meanwhile.
 func TestUnresponsiveServersCauseNoFurtherQueries(t *testing.T) {
 	for attack, silent := range map[string]func(string, uint16) bool{
 		"a zone": func(name string, qtype uint16) bool {

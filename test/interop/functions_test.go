@@ -75,7 +75,7 @@ func TestAVIPIsWithdrawnOnlyWithItsOwnBackend(t *testing.T) {
 			p.site.backend.sick.Store(true)
 			want(start, false, vip4, vip6)
 			start = time.Now()
-			f.mend()
+			f.repair()
 			want(start, true, function4, function6)
 			start = time.Now()
 			p.site.backend.sick.Store(false)
@@ -105,7 +105,7 @@ func (n *node) function(web, other string) *function {
 			http.Error(w, "sick", http.StatusServiceUnavailable)
 		}
 	})) // it ends with its listener
-	f.mend()
+	f.repair()
 	return f
 }
 
@@ -114,7 +114,7 @@ func (f *function) fail() {
 	f.closed() // an error says that it is
 }
 
-func (f *function) mend() {
+func (f *function) repair() {
 	f.node.t.Helper()
 	f.sick.Store(false)
 	// The kernel takes the connections.

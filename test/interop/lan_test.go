@@ -56,8 +56,8 @@ func (c *cable) cut() {
 	c.lan.ip("link", "set", c.port, "down")
 }
 
-// mend undoes cut.
-func (c *cable) mend() {
+// repair undoes cut.
+func (c *cable) repair() {
 	c.lan.t.Helper()
 	c.lan.ip("link", "set", c.port, "up")
 }

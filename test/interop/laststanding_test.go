@@ -77,7 +77,7 @@ func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 			s.wantAnswers("s1.")
 
 			start = time.Now()
-			s.dependency.mend()
+			s.dependency.repair()
 			one.undrain()
 			two.backend.sick.Store(false)
 			three.backend.sick.Store(false)

@@ -80,13 +80,13 @@ var (
 	siteLinkDown = event{
 		name:   "link down, site's",
 		strike: func(s *scene) { s.site.cable.cut() },
-		heal:   func(s *scene) { s.site.cable.mend() },
+		heal:   func(s *scene) { s.site.cable.repair() },
 		silent: true,
 	}
 	routerLinkDown = event{
 		name:   "link down, router's",
 		strike: func(s *scene) { s.cable.cut() },
-		heal:   func(s *scene) { s.cable.mend() },
+		heal:   func(s *scene) { s.cable.repair() },
 	}
 	routerRestart = event{
 		name:   "router restart",

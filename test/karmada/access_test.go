@@ -139,9 +139,9 @@ func TestOperatorsAreNotifiedByEvents(t *testing.T) {
 			return nil
 		})
 	}
-	name := map[string]string{"nearcast.dev/hostname": s.namespace + "-told." + zone}
+	name := map[string]string{"nearcast.dev/hostname": s.namespace + "-named." + zone}
 	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}, annotations: name})
-	s.answers("there", s.namespace+"-told."+zone, "us", "us-azure", soon)
+	s.answers("there", s.namespace+"-named."+zone, "us", "us-azure", soon)
 	time.Sleep(1100 * time.Millisecond) // creation times are in seconds
 	s.apply(s.yaml(function{name: "second", clusters: []string{"us-azure"}, annotations: name}))
 	told("Refused", "second", "nearcast.dev/hostname")

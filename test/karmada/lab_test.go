@@ -69,7 +69,7 @@ func TestTheLabRunsOnKarmada(t *testing.T) {
 	if text, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	s.within("so is a function of one's own", 2*time.Minute, func() error { return want(ask("mine.demo."+zone), nearest) })
+	s.within("so is your own function", 2*time.Minute, func() error { return want(ask("mine.demo."+zone), nearest) })
 	if err := lab.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func zoneFiles(t testing.TB, dir string, setups []setup) {
 	}
 }
 
-// bind starts BIND with a view for each setup, told apart by the client's address.
+// bind starts BIND with a view for each setup, distinguished by the client's address.
 func bind(t testing.TB, dir, upstream string, setups []setup) string {
 	t.Helper()
 	port, _ := bindLogging(t, dir, upstream, setups)

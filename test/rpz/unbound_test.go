@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// unbound starts Unbound with all setups, told apart by tags of the clients' nets.
+// unbound starts Unbound with all setups, distinguished by tags of the clients' nets.
 func unbound(t testing.TB, dir, upstream string, setups []setup) string {
 	t.Helper()
 	program := peers.Find(t, "unbound", "unbound")

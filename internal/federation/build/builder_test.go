@@ -290,7 +290,7 @@ func TestUnchangedFunctionsAreReused(t *testing.T) {
 	s.Put(staging.Whole(service("ns", "two", "ttl", "9")))
 	after := m.Build(s, opts).Functions
 	if after.At(0) != before.At(0) || after.At(1) == before.At(1) {
-		t.Errorf("one is the same: %v, two is another: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
+		t.Errorf("one is the same: %v, two has changed: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
 	}
 }
 

@@ -165,7 +165,7 @@ func TestChangesOnTheAPIReachTheStore(t *testing.T) {
 			_, err := r.kube.CoreV1().Services("ns").Update(ctx, bad, metav1.UpdateOptions{})
 			return err
 		}, "ns/web=a !Service ns/web"},
-		{"it is mended", func() error {
+		{"it is fixed", func() error {
 			_, err := r.kube.CoreV1().Services("ns").Update(ctx, service("ns", "web"), metav1.UpdateOptions{})
 			return err
 		}, "ns/web=a"},

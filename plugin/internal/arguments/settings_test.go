@@ -39,7 +39,7 @@ func read(c *caddy.Controller) (keys []string, err error) {
 	return keys, nil
 }
 
-// TestAnUnexpectedBraceIsNamedWithItsLine checks that the content of such a brace is not
+// TestAnUnexpectedBraceIsNamedWithItsLine checks that the content of the brace is not
 // taken as settings of the block around it.
 func TestAnUnexpectedBraceIsNamedWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
