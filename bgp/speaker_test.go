@@ -387,7 +387,7 @@ func TestADrainOverTheSocketSurvivesARestart(t *testing.T) {
 	s.stop(t)
 	s.start(t)
 	for range 200 {
-		if st, err = s.call(http.MethodGet, "/status", nil); err == nil && st.VIPs[0].State == vip.Down && st.VIPs[0].Reason.Code == vip.Told {
+		if st, err = s.call(http.MethodGet, "/status", nil); err == nil && st.VIPs[0].State == vip.Down && st.VIPs[0].Reason.Code == vip.Drained {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -59,66 +59,6 @@ type Version struct {
 // Version returns the current version.
 func (c *Controller) Version() Version { return c.version }
 
-// judged is a VIP with its current state.
-type judged struct {
-	config  config.VIP
-	checks  []*check
-	removed bool // is no longer declared
-
-	state  vip.State
-	reason vip.Reason
-	since  time.Time
-	// left is when it began to leave, zero if it is not leaving; dwells, whether it was announced
-	// then.
-	left   time.Time
-	dwells bool
-	// backed is since when its Services can be served; zero if they cannot, or if it has none.
-	backed time.Time
-	// wasUp is set from the first announcement on.
-	wasUp bool
-	flaps flapping
-
-	wants wants
-	due   due
-}
-
-// wants is what Desired says about a VIP.
-type wants struct {
-	// as is the state in which it is announced; "" if it is not.
-	as vip.State
-	// gone is set if it is neither announced nor served.
-	gone bool
-}
-
-// follows reports whether a hint for the VIP moves it: either the hint is for functions in the
-// namespace whose Services have the VIP, or the file allows hints for it.
-func (v *judged) follows(h hint.Hint) bool {
-	if owner := v.config.Namespace(); owner != "" {
-		return h.Namespace == owner
-	}
-	return v.config.Hints
-}
-
-// check is a check with its results.
-type check struct {
-	config  config.Check
-	of      []*judged
-	asks    netip.Addr // invalid for endpoints
-	streak  health.Streak
-	failure string // of the last result; "" if it passed
-	last    time.Time
-	inARow  int // consecutive equal results
-}
-
-// forget resets the check to one that was never run. From Down, even the first announcement needs
-// its passes in a row.
-func (ch *check) forget() {
-	*ch = check{config: ch.config, of: ch.of, asks: ch.asks, streak: health.Streak{State: health.Down}}
-}
-
-// known reports whether the check has results, or is assumed to pass.
-func (ch *check) known() bool { return !ch.last.IsZero() || ch.streak.State != health.Down }
-
 // NewController returns a Controller without VIPs.
 func NewController(cfg *config.Config) *Controller {
 	c := &Controller{checks: map[string]*check{}, byAddress: map[netip.Addr]*judged{}}
@@ -164,17 +104,6 @@ func (c *Controller) Declare(vips []config.VIP, now time.Time) []vip.Transition 
 	c.version.Checks++
 	c.version.Granted++
 	return c.settleAll(now)
-}
-
-// configure applies the declaration to the VIP.
-func (v *judged) configure(cfg config.VIP, now time.Time) {
-	switch {
-	case len(cfg.Owners) == 0 || cfg.Backing.State != vip.Backed:
-		v.backed = time.Time{}
-	case v.backed.IsZero():
-		v.backed = now
-	}
-	v.config, v.removed = cfg, false
 }
 
 // join gives the VIP its checks, with their existing results.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/vip"
-	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // Desired is the result of the states of all VIPs.
@@ -107,21 +106,6 @@ func (c *Controller) until(v *judged, now time.Time) time.Time {
 		return v.left.Add(c.states.Draining.Dwell + c.states.Draining.Linger)
 	}
 	return time.Time{}
-}
-
-func (ch *check) status() vip.CheckStatus {
-	st := vip.CheckStatus{Name: ch.config.Name(), Scope: ch.config.Scope, Failure: ch.failure, Last: ch.last, InARow: ch.inARow}
-	switch {
-	case ch.last.IsZero():
-		st.State = "unchecked"
-	case ch.streak.State == health.Up:
-		st.State = "passing"
-	case ch.failure != "":
-		st.State = "failing"
-	default:
-		st.State = "rising"
-	}
-	return st
 }
 
 // Status returns every VIP with its state and reason.

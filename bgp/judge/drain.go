@@ -28,7 +28,7 @@ func (c *Controller) leaving(v *judged, now time.Time) leaving {
 	}
 	for _, d := range c.drains {
 		if d.Covers(v.config.Address) && !d.Ended(now) {
-			return leaving{Reason: vip.Reason{Code: vip.Told, Text: d.String()}}
+			return leaving{Reason: vip.Reason{Code: vip.Drained, Text: d.String()}}
 		}
 	}
 	for _, h := range c.hintsFor(v, now) {

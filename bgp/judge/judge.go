@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -98,13 +97,4 @@ func (v *judged) waiting(startupHold int) vip.Reason {
 		}
 	}
 	return vip.Reason{}
-}
-
-// progress describes how many results a check still needs.
-func (ch *check) progress(need int) string {
-	passes := ch.inARow
-	if ch.failure != "" {
-		passes = 0
-	}
-	return fmt.Sprintf("%s passed %d of %d times", ch.config.Name(), min(passes, need), need)
 }

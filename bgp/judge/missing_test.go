@@ -69,7 +69,7 @@ func TestAnAddressThatIsGivenUpDoesNotCountAsMissing(t *testing.T) {
 	w.passes(time.Minute)
 	w.lost()
 	w.want(vip.Down, "", false)
-	if reason := w.c.Status(w.now)[0].Reason; reason.Code != vip.Told {
+	if reason := w.c.Status(w.now)[0].Reason; reason.Code != vip.Drained {
 		t.Errorf("got reason %+v", reason)
 	}
 }

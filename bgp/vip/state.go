@@ -41,7 +41,7 @@ const (
 	CheckFailed   Code = "check-failed"
 	NoEndpoints   Code = "no-endpoints"
 	Ended         Code = "endpoints-terminating"
-	Told          Code = "drained"
+	Drained       Code = "drained"
 	Hinted        Code = "hinted"
 	Stopping      Code = "stopping"
 	Removed       Code = "removed"

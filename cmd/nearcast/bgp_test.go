@@ -37,7 +37,7 @@ func aStatus() bgp.Status {
 		},
 		VIPs: []vip.Status{
 			{
-				Address: "198.51.100.53", State: vip.Draining, Reason: vip.Reason{Code: vip.Told, Text: "every VIP is drained: upgrade"},
+				Address: "198.51.100.53", State: vip.Draining, Reason: vip.Reason{Code: vip.Drained, Text: "every VIP is drained: upgrade"},
 				Since: ago, Until: ahead, Announced: true, Bound: true, Flaps: 2,
 				Attributes: &route.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}}},
 				Checks:     []vip.CheckStatus{{Name: "tcp 127.0.0.1:53", Scope: vip.Local, State: "passing", Last: ago, InARow: 7}},

@@ -52,7 +52,7 @@ func TestADrainIsAcceptedOnAFullDisk(t *testing.T) {
 			if len(st.Drains) != 1 || st.Drains[0].Reason != "the last" || !strings.Contains(st.DrainsUnsaved, disk.says) {
 				t.Errorf("drains %v, unsaved %q", st.Drains, st.DrainsUnsaved)
 			}
-			if got := st.VIPs[0].Reason; got.Code != vip.Told {
+			if got := st.VIPs[0].Reason; got.Code != vip.Drained {
 				t.Errorf("the VIP does not drain: %+v", got)
 			}
 			if !strings.Contains(d.log.String(), "cannot save drains") {
