@@ -43,9 +43,6 @@ func (c *Config) checkAggregates(fault faultFunc) {
 		if a.Least < 0 {
 			fault(key+".least", "%d is negative", a.Least)
 		}
-		if a.Least == 0 && a.HasHostRoutes() {
-			a.Least = 1
-		}
 		for _, o := range c.Aggregates[:i] {
 			if a.Prefix.IsValid() && a.Prefix.Overlaps(o.Prefix) {
 				fault(key+".prefix", "%s overlaps %s, another aggregate", a.Prefix, o.Prefix)

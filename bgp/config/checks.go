@@ -76,16 +76,12 @@ func (c *Check) ID() string {
 }
 
 func (c *Check) check(fault faultFunc) {
-	if c.Scope == "" {
-		c.Scope = vip.Local
-	}
 	if c.Scope != vip.Local && c.Scope != vip.Upstream {
 		fault("scope", "%q is neither local nor upstream", c.Scope)
 	}
 	kinds := 0
 	if c.DNS != nil {
 		kinds++
-		c.DNS.Recursive = c.DNS.Recursive || c.Scope == vip.Upstream
 		c.DNS.check(fault.under("dns"))
 	}
 	if c.HTTP != nil {
@@ -107,7 +103,6 @@ func (c *Check) check(fault faultFunc) {
 }
 
 func (c *Check) checkTiming(fault faultFunc) {
-	c.SetDefaults()
 	if c.Rise < 0 || c.Fall < 0 {
 		fault("", "rise and fall must be positive")
 	}
@@ -125,17 +120,7 @@ func (c *Check) checkTiming(fault faultFunc) {
 	}
 }
 
-// SetDefaults sets the defaults.
-func (c *Check) SetDefaults() {
-	c.Rise, c.Fall = orDefault(c.Rise, defaultRise), orDefault(c.Fall, defaultFall)
-	c.Interval, c.Timeout = orDefault(c.Interval, defaultInterval), orDefault(c.Timeout, defaultTimeout)
-	c.FastInterval = orDefault(c.FastInterval, max(c.Interval/fastFraction, min(leastInterval, c.Interval)))
-}
-
 func (d *DNSCheck) check(fault faultFunc) {
-	if d.Type == "" {
-		d.Type = "SOA"
-	}
 	if _, known := dns.StringToType[d.Type]; !known {
 		fault("type", "%q is not a record type", d.Type)
 	}
@@ -212,14 +197,7 @@ func (c *Check) Addr() netip.Addr {
 	return netip.Addr{}
 }
 
-// The defaults of a check detect a dead service within two seconds, and require three passes before
-// a service counts as working.
 const (
-	defaultRise     = 3
-	defaultFall     = 2
-	defaultInterval = time.Second
-	defaultTimeout  = time.Second
-	fastFraction    = 4
 	// maxTimeout limits how long a check can delay the end of the speaker.
 	maxTimeout = 10 * time.Second
 	// leastInterval prevents a typo from probing without a pause.

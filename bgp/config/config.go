@@ -79,12 +79,6 @@ type Flaps struct {
 	Window time.Duration `yaml:"window"`
 }
 
-const (
-	defaultFlapBudget = 5
-	defaultFlapWindow = 10 * time.Minute
-	defaultDrainTaint = "nearcast.dev/drain"
-)
-
 // Load reads and checks the file and the password files that it names. The error lists every fault,
 // each with the file, the line and the key.
 func Load(path string) (*Config, error) {
@@ -148,6 +142,7 @@ func parse(data []byte) (*Config, *faults) {
 		at, _ := found.place(fmt.Sprintf("peers[%d].asn", i))
 		c.Peers[i].External = external[at]
 	}
+	c.setDefaults()
 	c.check(found.add)
 	return c, found
 }
@@ -165,7 +160,6 @@ func (c *Config) check(fault faultFunc) {
 	c.checkServices(fault)
 	c.checkSending(fault)
 	c.checkRecipients(fault)
-	c.StartupHold, c.Flaps.Budget, c.Flaps.Window = orDefault(c.StartupHold, 1), orDefault(c.Flaps.Budget, defaultFlapBudget), orDefault(c.Flaps.Window, defaultFlapWindow)
 	if c.StartupHold < 0 || c.StartupHold > 1000 {
 		fault("startupHold", "%d is not from 1 to 1000", c.StartupHold)
 	}
@@ -220,17 +214,8 @@ func (c *Config) checkVIPs(fault faultFunc) {
 
 func (c *Config) checkServices(fault faultFunc) {
 	c.checkPools(fault)
-	if !c.Services.Enabled {
-		return
-	}
-	if len(c.Pools) == 0 {
+	if c.Services.Enabled && len(c.Pools) == 0 {
 		fault("services", "requires pools: without a pool, no Service may announce an address")
-	}
-	if c.Services.Node == "" {
-		c.Services.Node = os.Getenv("NODE_NAME")
-	}
-	if len(c.Services.DrainTaints) == 0 {
-		c.Services.DrainTaints = []string{defaultDrainTaint}
 	}
 }
 
@@ -276,11 +261,4 @@ func (c *Config) CheckChange(o *Config) error {
 		}
 	}
 	return nil
-}
-
-func orDefault[T int | time.Duration](v, fallback T) T {
-	if v == 0 {
-		return fallback
-	}
-	return v
 }

@@ -134,23 +134,13 @@ func (p *Peer) Equal(o *Peer) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-const (
-	defaultHoldTime = 9 * time.Second
-	defaultPort     = 179
-	// The BFD defaults move the router's traffic within 0.8 s, and caused no false alarm on two
-	// busy cores; 50 ms did.
-	defaultBFDInterval   = 300 * time.Millisecond
-	defaultBFDMultiplier = 3
-)
-
 func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
-	p.Address, p.LocalAddress, p.NextHop = p.Address.Unmap(), p.LocalAddress.Unmap(), p.NextHop.Unmap()
 	switch {
 	case p.Interface != "" && p.Address.IsValid():
 		fault("interface", "cannot be combined with address; use one of them to identify the neighbor")
 	case p.Gateway != "" && (p.Interface != "" || p.Address.IsValid()):
 		fault("gateway", "cannot be combined with address or interface; use one of them to identify the router")
-	case p.Gateway != "" && p.Gateway != route.IPv4 && p.Gateway != route.IPv6:
+	case p.Gateway != "" && !p.Gateway.IsKnown():
 		fault("gateway", "%q is neither ipv4 nor ipv6; write the family of the default route that leads to the router", p.Gateway)
 		return // a session without a family
 	case p.Gateway != "" && p.Multihop != 0:
@@ -163,15 +153,9 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 		fault("asn", "%s", text)
 	}
 	p.checkAddresses(fault)
-	if p.HoldTime == 0 {
-		p.HoldTime = defaultHoldTime
-	}
 	// RFC 4271, section 4.2: zero or at least three seconds; zero would never detect a failure.
 	if p.HoldTime < 3*time.Second || p.HoldTime > 65535*time.Second || p.HoldTime%time.Second != 0 {
 		fault("holdTime", "%s is not whole seconds from 3s to 65535s", p.HoldTime)
-	}
-	if p.Port == 0 {
-		p.Port = defaultPort
 	}
 	p.checkFamilies(fault)
 	p.checkDevice(fault)
@@ -212,14 +196,8 @@ func (p *Peer) checkAddresses(fault faultFunc) {
 var loopback4 = netip.MustParseAddr("127.0.0.1")
 
 func (p *Peer) checkFamilies(fault faultFunc) {
-	if len(p.Families) == 0 {
-		p.Families = []route.Family{p.Session()}
-		if p.Interface != "" {
-			p.Families = []route.Family{route.IPv4, route.IPv6}
-		}
-	}
 	for i, f := range p.Families {
-		if f != route.IPv4 && f != route.IPv6 {
+		if !f.IsKnown() {
 			fault("families", "%q is neither ipv4 nor ipv6", f)
 		}
 		if slices.Contains(p.Families[:i], f) {
@@ -285,7 +263,6 @@ func (p *Peer) checkBFD(fault faultFunc) {
 	case !p.BFD:
 		return
 	}
-	p.BFDInterval, p.BFDMultiplier = orDefault(p.BFDInterval, defaultBFDInterval), orDefault(p.BFDMultiplier, defaultBFDMultiplier)
 	if p.BFDInterval < 50*time.Millisecond || p.BFDInterval > 10*time.Second {
 		fault("bfdInterval", "%s is not from 50ms to 10s", p.BFDInterval)
 	}

@@ -44,7 +44,6 @@ func (v *VIP) Namespace() string {
 }
 
 func (v *VIP) check(fault faultFunc) {
-	v.Address = v.Address.Unmap()
 	if !v.Address.IsGlobalUnicast() || v.Address.Zone() != "" {
 		fault("address", "a unicast IP address is required")
 	} else if text := faultOfAddress(v.Address); text != "" {

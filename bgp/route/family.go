@@ -5,6 +5,9 @@ import "net/netip"
 // Family is an address family.
 type Family string
 
+// IsKnown reports whether the speaker announces routes of the family.
+func (f Family) IsKnown() bool { return f == IPv4 || f == IPv6 }
+
 // FamilyOf returns the family of an address.
 func FamilyOf(a netip.Addr) Family {
 	if a.Is4() {
