@@ -118,13 +118,15 @@ func (s *Server) Restart(corefile string) error {
 	return err
 }
 
+// follow takes the instance's addresses. A reload keeps them, and they are then not written: the
+// test may read them to send queries meanwhile.
 func (s *Server) follow(instance *caddy.Instance) {
-	s.Instance, s.UDP, s.TCP = instance, "", ""
+	s.Instance = instance
 	first := instance.Servers()[0]
-	if addr := first.LocalAddr(); addr != nil {
+	if addr := first.LocalAddr(); addr != nil && addr.String() != s.UDP {
 		s.UDP = addr.String()
 	}
-	if addr := first.Addr(); addr != nil {
+	if addr := first.Addr(); addr != nil && addr.String() != s.TCP {
 		s.TCP = addr.String()
 	}
 }
