@@ -21,9 +21,10 @@ const (
 	outstanding = 150
 	// clients are sockets, so that servers with SO_REUSEPORT use all of theirs.
 	clients = 16
-	// timeout is when dnsperf takes a query for lost; while caches are filled, a
-	// resolver may have to ask twice.
-	timeout, patience = time.Second, 10 * time.Second
+	// timeout is when dnsperf takes a query for lost.
+	timeout = time.Second
+	// fillTimeout is timeout while caches are filled: a resolver may have to ask twice.
+	fillTimeout = 10 * time.Second
 	// lostAtMost is the share of queries that may be lost to a buffer.
 	lostAtMost = 0.001
 )
@@ -62,7 +63,7 @@ func newGenerator() (generator, error) {
 // warm fills the server's caches: it asks everything once, as far as there is time.
 // BIND drops queries for a name that many wait for already.
 func (g generator) warm(port int, queries string, lasting time.Duration) (load, error) {
-	return g.run(port, "-d", queries, "-n", "1", "-l", seconds(lasting), "-t", seconds(patience))
+	return g.run(port, "-d", queries, "-n", "1", "-l", seconds(lasting), "-t", seconds(fillTimeout))
 }
 
 // saturate sends as many queries as the server answers.

@@ -89,8 +89,8 @@ type expectation struct {
 }
 
 // check asks the server, and says how the answer differs.
-func (e expectation) check(server netip.AddrPort, patience time.Duration) error {
-	client := dns.Client{Timeout: patience}
+func (e expectation) check(server netip.AddrPort, timeout time.Duration) error {
+	client := dns.Client{Timeout: timeout}
 	reply, _, err := client.Exchange(e.message(), server.String())
 	if err != nil {
 		return err

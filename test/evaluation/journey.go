@@ -113,7 +113,7 @@ type Journey struct {
 // travel has users of every mode on their way at once.
 func (w *World) travel(ctx context.Context, i Itinerary) ([]Journey, error) {
 	for _, c := range i.Stops {
-		if err := w.await(ctx, c, lab.Hostname(hello.Name), answer{1, c.Resolver}, time.Now().Add(patience)); err != nil {
+		if err := w.await(ctx, c, lab.Hostname(hello.Name), answer{1, c.Resolver}, time.Now().Add(namesWait)); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +135,7 @@ func (w *World) travel(ctx context.Context, i Itinerary) ([]Journey, error) {
 
 // announced waits until every shared address is announced by all that serve it.
 func (w *World) announced(ctx context.Context) error {
-	for deadline := time.Now().Add(patience); ; delay(ctx, 50*time.Millisecond) {
+	for deadline := time.Now().Add(namesWait); ; delay(ctx, 50*time.Millisecond) {
 		routes := w.lab.Routes()
 		if len(routes) == 2 && len(routes[0].From) == len(lab.Sites) && len(routes[1].From) == len(functionSites()) {
 			return nil

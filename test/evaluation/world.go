@@ -90,12 +90,12 @@ func (w *World) settings(f Function, cluster string) []string {
 	return []string{"STORE_URL=" + w.urls[from+at]}
 }
 
-// patience is how long the resolvers may take to know all names.
-const patience = 30 * time.Second
+// namesWait is how long the resolvers may take to know all names.
+const namesWait = 30 * time.Second
 
 // settle waits until every country's resolver answers every route as it will.
 func (w *World) settle(ctx context.Context) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(namesWait)
 	for _, c := range Countries {
 		for _, f := range w.functions {
 			for _, runtime := range lab.Runtimes {

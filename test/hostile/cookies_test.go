@@ -252,8 +252,8 @@ func forged(t *testing.T, server, from string, many int, next func(int) *dns.Msg
 	conn := strangers(t, from)
 	sent, got := 0, 0
 	buf := make([]byte, 1<<16)
-	take := func(patience time.Duration) {
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
+	take := func(timeout time.Duration) {
+		_ = conn.SetReadDeadline(time.Now().Add(timeout))
 		for {
 			n, _, err := conn.ReadFrom(buf)
 			if err != nil {

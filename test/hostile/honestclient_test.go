@@ -26,7 +26,7 @@ type honest struct {
 const (
 	// often is how often each asks: less than the limit of its own network.
 	often    = time.Second / 40
-	patience = time.Second
+	lossTime = time.Second
 )
 
 // newHonest returns a client that asks with the cookie, if there is one.
@@ -59,7 +59,7 @@ func (h *honest) ask(lasts time.Duration) []time.Duration {
 		h.mu.Unlock()
 		_, _ = h.conn.Write(h.query) // one that is lost is not answered
 	}
-	for last := time.Now(); time.Since(last) < patience; time.Sleep(10 * time.Millisecond) {
+	for last := time.Now(); time.Since(last) < lossTime; time.Sleep(10 * time.Millisecond) {
 		if !slices.Contains(h.since(first), 0) {
 			break
 		}
@@ -87,7 +87,7 @@ func (h *honest) listen() {
 		}
 		h.mu.Lock()
 		if id := int(binary.BigEndian.Uint16(buf)); id < len(h.sent) {
-			if took := time.Since(h.sent[id]); took < patience && h.took[id] == 0 {
+			if took := time.Since(h.sent[id]); took < lossTime && h.took[id] == 0 {
 				h.took[id] = took
 			}
 		}

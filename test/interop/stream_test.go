@@ -14,9 +14,9 @@ const (
 	// streamPorts is from how many ports a stream asks, in turn: enough for a router
 	// that spreads by ports to use every site.
 	streamPorts = 128
-	// patience is the time after which a query counts as lost; a stub resolver waits for five
+	// lossTime is the time after which a query counts as lost; a stub resolver waits for five
 	// seconds.
-	patience = 2 * time.Second
+	lossTime = 2 * time.Second
 	// longest is how long a stream may last: the ID of a query is its number.
 	longest = 2 * time.Minute
 )
@@ -76,7 +76,7 @@ func (n *node) stream(server string, rate int) *stream {
 	end := sync.OnceFunc(func() {
 		close(s.done)
 		<-asking
-		time.Sleep(patience) // for the last answers
+		time.Sleep(lossTime) // for the last answers
 		for _, port := range s.ports {
 			port.Close()
 		}
@@ -137,7 +137,7 @@ func (s *stream) end() tally {
 	s.stop()
 	t := tally{queries: s.queries}
 	for _, q := range s.queries {
-		if q.answered.IsZero() || q.answered.Sub(q.sent) > patience {
+		if q.answered.IsZero() || q.answered.Sub(q.sent) > lossTime {
 			t.lost = append(t.lost, q.sent)
 		}
 	}

@@ -29,12 +29,12 @@ const silence = time.Second
 // class classifies the reaction of a server to a packet.
 func class(t *testing.T, transport, server string, data []byte) string {
 	t.Helper()
-	for _, patience := range []time.Duration{silence, 4 * silence} {
+	for _, timeout := range []time.Duration{silence, 4 * silence} {
 		exchange := overUDP
 		if transport == tcp {
 			exchange = overTCP
 		}
-		reply, err := exchange(server, data, patience)
+		reply, err := exchange(server, data, timeout)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case err != nil:
@@ -46,7 +46,7 @@ func class(t *testing.T, transport, server string, data []byte) string {
 	return "none"
 }
 
-func overUDP(server string, data []byte, patience time.Duration) ([]byte, error) {
+func overUDP(server string, data []byte, timeout time.Duration) ([]byte, error) {
 	conn, err := net.Dial("udp", server)
 	if err != nil {
 		return nil, err
@@ -55,19 +55,19 @@ func overUDP(server string, data []byte, patience time.Duration) ([]byte, error)
 	if _, err := conn.Write(data); err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
 	buf := make([]byte, dns.MaxMsgSize)
 	n, err := conn.Read(buf)
 	return buf[:n], err
 }
 
-func overTCP(server string, data []byte, patience time.Duration) ([]byte, error) {
+func overTCP(server string, data []byte, timeout time.Duration) ([]byte, error) {
 	conn, err := net.Dial("tcp", server)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(data))), data...)); err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ const (
 	module = "golang.org/x/vulndb"
 )
 
-// patience is for one answer of a database that may be out of reach.
-const patience = 20 * time.Second
+// answerTimeout is for one answer of a database that may be out of reach.
+const answerTimeout = 20 * time.Second
 
 // shipped are the packages that images are made of.
 var shipped = []string{"./cmd/...", "./lab/functions/..."}
@@ -73,7 +73,7 @@ func find(ctx context.Context) (string, error) {
 }
 
 func reach(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
 	if err != nil {

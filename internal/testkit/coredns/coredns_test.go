@@ -43,17 +43,18 @@ func TestAServerThatNeverServedCanBeStopped(t *testing.T) {
 	}
 }
 
-func TestARestartKeepsTheAddress(t *testing.T) {
+// TestARestartKeepsTheAddresses while a test sends queries to them.
+func TestARestartKeepsTheAddresses(t *testing.T) {
 	s := Serve(t, whoami)
-	host := func() string { host, _, _ := net.SplitHostPort(s.UDP); return host }
-	before := host()
+	udp, tcp := s.UDP, s.TCP
 	if err := s.Restart("broken {"); err == nil {
-		t.Error("a broken Corefile is taken")
+		t.Error("an invalid Corefile is accepted")
 	}
-	if err := s.Restart(whoami); err != nil || host() != before {
-		t.Errorf("%v, at %s, before at %s", err, host(), before)
+	if err := s.Restart(whoami); err != nil || s.UDP != udp || s.TCP != tcp {
+		t.Errorf("got %v, at %s and %s, before at %s and %s", err, s.UDP, s.TCP, udp, tcp)
 	}
-	if other, _, _ := net.SplitHostPort(Serve(t, whoami).UDP); other == before {
+	host, _, _ := net.SplitHostPort(udp)
+	if other, _, _ := net.SplitHostPort(Serve(t, whoami).UDP); other == host {
 		t.Errorf("another server has the address %s too", other)
 	}
 }
