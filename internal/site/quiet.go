@@ -18,6 +18,10 @@ const (
 
 // quiet limits log lines by their subject. The zero quiet has logged nothing. It is not
 // safe for concurrent use.
+//
+// Package seldom of the plugins limits what strangers cause instead: it logs the first event
+// of each network, and its memory is bounded. Here the subjects are namespaces, which the
+// operator makes, and the first lines of each are worth having.
 type quiet struct {
 	spoken map[string]*spoken
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
-// pool holds the running sources.
+// pool holds the running sources. It differs from the pools of sites, feeds and sockets in what a successor takes over
+// and from whom, and so shares no code with them but a count.
 var pool = struct {
 	sync.Mutex
 	uses map[*source]int

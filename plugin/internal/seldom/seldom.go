@@ -1,6 +1,8 @@
 // Package seldom limits how often events that strangers cause are logged, so that senders of packets cannot flood
 // the log. Its memory is fixed, and so is the number of lines in a given time, however many networks the packets
 // come from or pretend to come from.
+//
+// What tenants cause is limited by their namespace in package site, which lets several lines pass at once.
 package seldom
 
 import (
