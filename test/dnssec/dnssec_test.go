@@ -4,7 +4,6 @@
 package dnssec_test
 
 import (
-	"strconv"
 	"testing"
 	"time"
 
@@ -20,11 +19,7 @@ const loopback = "127.0.0.1"
 // startTime is how long a program may take to start on a loaded machine.
 const startTime = 60 * time.Second
 
-// freePort returns a port of 127.0.0.1 that no other test got.
-func freePort(t testing.TB) string {
-	t.Helper()
-	return strconv.Itoa(fixture.FreePort(t, loopback))
-}
+var freePort = fixture.LocalPort
 
 // eventually retries until try returns nil.
 func eventually(t testing.TB, what string, try func() error) {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -14,11 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// freePort returns a port of 127.0.0.1 that no other test got.
-func freePort(t *testing.T) string {
-	t.Helper()
-	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
-}
+var freePort = fixture.LocalPort
 
 // coreDNS starts the image's CoreDNS, and waits until it answers at the port.
 func coreDNS(t *testing.T, corefile, port string) *fixture.Output {

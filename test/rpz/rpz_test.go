@@ -4,7 +4,6 @@ package rpz_test
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +14,7 @@ import (
 
 func TestMain(m *testing.M) { coredns.Main(m) }
 
-// freePort returns a port of 127.0.0.1 that no other test got.
-func freePort(t testing.TB) string {
-	t.Helper()
-	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
-}
+var freePort = fixture.LocalPort
 
 var eventually = fixture.Eventually
 
