@@ -148,7 +148,7 @@ func TestAFolderThatWentIsMadeAgain(t *testing.T) {
 		defer end()
 		f.Set([]int{1})
 		if f.Save(t.Context()); f.Unsaved() == nil {
-			t.Error("the control: a file in the place of the folder is no fault")
+			t.Error("the control: a file in the place of the folder is not a fault")
 		}
 		if err := os.Remove(dir); err != nil {
 			t.Fatal(err)
