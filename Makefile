@@ -43,7 +43,7 @@ controlplane: ## build and run a real Karmada with three members until Ctrl-C
 test: ## what CI runs: unit, race, plugin, speaker and lab; each prints its time
 	@test/run test
 
-test-short: ## the packages below the plugin, in seconds
+test-short: ## eight of ten tests, in two minutes: without other programs, the race detector and long waits
 	@test/run short
 
 test-full: ## everything, with minutes of fuzzing and repetition; writes test/REPORT.md
