@@ -24,7 +24,7 @@ type tor struct {
 }
 
 func newTOR(b brand, l *lan, name, address string, asn int, site neighbour) *tor {
-	n := l.network.node(name)
+	n := l.node(name)
 	l.join(n, address+"/24")
 	text := strings.ReplaceAll(b.config(site), fmt.Sprint(routerASN), fmt.Sprint(asn))
 	return &tor{b.start(n, text), watch(n, prefix(vip4))}

@@ -65,7 +65,7 @@ func TestARotatedKeyResetsOnlyItsSessionOnce(t *testing.T) {
 			file := newKey(t, key)
 			text := strings.Replace(config(1, hold3.keys+", passwordFile: "+file, vip4), "vips:", "  - {address: 192.0.2.2, asn: 64500, holdTime: 9s}\nvips:", 1)
 			p := newPeering(t, b, withKey(key), strings.Replace(text, noDwell, fmt.Sprintf("states: {draining: {dwell: %s, linger: 0s}}", dwell), 1))
-			r2 := p.lan.network.node("r2")
+			r2 := p.lan.node("r2")
 			p.lan.join(r2, "192.0.2.2/24")
 			other, atOther := b.start(r2, b.config(one())), watch(r2, prefix(vip4))
 			p.wantSession()

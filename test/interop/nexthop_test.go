@@ -78,7 +78,7 @@ func TestIPv6RoutesOverIPv4HaveTheirNextHop(t *testing.T) {
 // wantForwarded asks both VIPs from beyond the router.
 func (p *peering) wantForwarded() {
 	p.node.t.Helper()
-	outside, client := p.lan.network.lan("outside"), p.lan.network.node("client")
+	outside, client := p.lan.lan("outside"), p.lan.node("client")
 	outside.join(p.node, "203.0.113.1/24", "2001:db8:f::1/64")
 	outside.join(client, "203.0.113.9/24", "2001:db8:f::9/64")
 	client.via("203.0.113.1", "2001:db8:f::1")

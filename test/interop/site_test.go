@@ -24,9 +24,9 @@ type site struct {
 
 // site connects a site to the switch. Packets that leave it go to the router.
 func (l *lan) site(number int, config string) *site {
-	l.network.t.Helper()
+	l.t.Helper()
 	s := siteAddresses(number)
-	s.node = l.network.node(fmt.Sprintf("s%d", number))
+	s.node = l.node(fmt.Sprintf("s%d", number))
 	s.cable = l.join(s.node, s.v4+"/24", s.v6+"/64")
 	s.node.via(routerID, routerV6)
 	if strings.Contains(config, "bind: lo") {

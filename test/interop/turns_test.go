@@ -22,7 +22,7 @@ type beside struct {
 // severalRouters starts routers at 192.0.2.1 and up that have site 1 as a neighbor.
 func severalRouters(l *lan, b brand, n neighbour, number int) (all []*beside) {
 	for i := range number {
-		r := &beside{brand: b, node: l.network.node(fmt.Sprintf("r%d", i+1)), address: fmt.Sprintf("192.0.2.%d", i+1)}
+		r := &beside{brand: b, node: l.node(fmt.Sprintf("r%d", i+1)), address: fmt.Sprintf("192.0.2.%d", i+1)}
 		l.join(r.node, r.address+"/24")
 		r.vip = watch(r.node, prefix(vip4))
 		r.router = b.start(r.node, b.config(n))
