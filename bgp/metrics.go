@@ -149,7 +149,7 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for _, v := range st.VIPs {
-		for _, state := range vip.States {
+		for _, state := range vip.States() {
 			gauge(vipState, truth(v.State == state), v.Address, string(state))
 		}
 		gauge(vipReason, 1, v.Address, string(v.Reason.Code))

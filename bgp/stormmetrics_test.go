@@ -44,7 +44,7 @@ func (n *station) series(st Status) map[string]float64 {
 		"drains_unsaved": truth(st.DrainsUnsaved != ""), "refused": float64(st.RefusedInAll), "hints_ignored": float64(len(st.IgnoredHints)),
 	}
 	for _, v := range st.VIPs {
-		for _, state := range vip.States {
+		for _, state := range vip.States() {
 			all["vip_state "+string(state)+" "+v.Address] = truth(v.State == state)
 		}
 		all["vip_reason "+string(v.Reason.Code)+" "+v.Address] = 1

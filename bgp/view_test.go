@@ -143,7 +143,7 @@ func TestMetricsOfAVIPEndWithItsServices(t *testing.T) {
 	if err != nil || len(families) != 1 {
 		t.Fatalf("%v, %v", families, err)
 	}
-	if n := len(families[0].Metric); n == 0 || n > len(vip.States) {
+	if n := len(families[0].Metric); n == 0 || n > len(vip.States()) {
 		t.Errorf("got %d series for the one remaining VIP", n)
 	}
 }

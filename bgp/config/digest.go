@@ -12,7 +12,7 @@ import (
 // thousands of VIPs takes some tenths of a second, and the files are checked every half minute.
 type Digest [sha256.Size]byte
 
-// DigestOf hashes the content of the files and their permissions, which Warnings depend on.
+// DigestOf hashes the content of the files and their permissions, on which warnings depend.
 func DigestOf(files []string) (t Digest) {
 	h := sha256.New()
 	for _, name := range files {

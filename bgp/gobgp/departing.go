@@ -30,7 +30,7 @@ func (s *Speaker) leave(file []config.Peer) {
 }
 
 // kept returns the peers that were removed from the file and that received the route as part of its
-// previous audience, by bgp.Peer.Name, sorted.
+// previous audience, by config.Peer.Name, sorted.
 func (s *Speaker) kept(was *audience, r *route.Route) []string {
 	if _, announced := s.announced[r.Prefix]; !announced {
 		return nil
@@ -60,7 +60,7 @@ func (s *selection) keptFor(p *peer) []string {
 	return all
 }
 
-// drop stops keeping routes for the peers, by bgp.Peer.Name.
+// drop stops keeping routes for the peers, by config.Peer.Name.
 func (s *selection) drop(names map[string]bool) {
 	for prefix, a := range s.of {
 		kept := slices.DeleteFunc(slices.Clone(a.kept), func(name string) bool { return names[name] })

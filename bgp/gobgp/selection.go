@@ -17,8 +17,8 @@ import (
 // all others, so a new peer receives none of them until the policy allows it.
 type audience struct {
 	name string   // in the policy
-	to   []string // by bgp.Peer.Entry, sorted
-	kept []string // by bgp.Peer.Name, sorted; of Speaker.kept
+	to   []string // by config.Peer.Entry, sorted
+	kept []string // by config.Peer.Name, sorted; of Speaker.kept
 	// in holds the families for which the policy has prefixes.
 	in map[route.Family]bool
 }

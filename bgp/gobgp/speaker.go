@@ -42,7 +42,7 @@ type Speaker struct {
 	frozen    atomic.Bool // no more turns
 
 	mu        sync.Mutex
-	peers     map[string]*peer // by bgp.Peer.Name
+	peers     map[string]*peer // by config.Peer.Name
 	turns     turns.Turns      // of the same
 	selection selection
 	prepends  []int // of the policy

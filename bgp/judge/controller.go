@@ -31,7 +31,7 @@ type Controller struct {
 	declared  []config.VIP // as last declared
 	vips      []*judged
 	byAddress map[netip.Addr]*judged
-	checks    map[string]*check       // by Check.id
+	checks    map[string]*check       // by Check.ID
 	asking    map[netip.Addr][]*check // by the address that they probe
 
 	drains      []vip.Drain

@@ -4,7 +4,7 @@ package route
 // peer adds; more may be nil. up is the local preference of the state up.
 //
 // The additions keep the order of the states: prepends and MEDs are summed, and the local
-// preference shifts all states by the same distance. The link bandwidth comes from States.of.
+// preference shifts all states by the same distance. The link bandwidth comes from config.States.Of.
 func (a Attributes) With(more *Attributes, up uint32) Attributes {
 	if more == nil {
 		return a
@@ -20,8 +20,8 @@ func (a Attributes) With(more *Attributes, up uint32) Attributes {
 	return a
 }
 
-// ScaleBandwidth scales the link bandwidth b of a state when the bandwidth of the state up changes from up
-// to to. It keeps the proportion and returns at least 1K.
+// ScaleBandwidth scales the link bandwidth b of a state when the bandwidth of the state up changes
+// from up to to. It keeps the proportion and returns at least 1K.
 func ScaleBandwidth(b, up, to Bandwidth) Bandwidth {
 	if up == 0 || b == up {
 		return to
@@ -30,8 +30,8 @@ func ScaleBandwidth(b, up, to Bandwidth) Bandwidth {
 	return max(kilobit, Bandwidth(part/float64(kilobit))*kilobit)
 }
 
-// ShiftPreference shifts a state's local preference when that of the state up changes from up to to. It
-// returns at least 1, so that only a leaving route has 0; 0 stays 0.
+// ShiftPreference shifts a state's local preference when that of the state up changes from up to to.
+// It returns at least 1, so that only a leaving route has 0; 0 stays 0.
 func ShiftPreference(p, up, to uint32) uint32 {
 	if p == 0 {
 		return 0

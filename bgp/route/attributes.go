@@ -19,8 +19,8 @@ type Route struct {
 	Attributes
 	// OwnPreference keeps a peer's local preference from replacing that of the route.
 	OwnPreference bool
-	// To lists the peers that the route is for, by Peer.Entry, sorted; nil for all. Of these, only
-	// peers whose Export takes the prefix receive it.
+	// To lists the peers that the route is for, by config.Peer.Entry, sorted; nil for all. Of
+	// these, only peers whose Export takes the prefix receive it.
 	To []string
 }
 
@@ -228,6 +228,6 @@ func ValueOr(n *uint32, fallback uint32) uint32 {
 const (
 	// MaxPrepend is more than routers need, and fewer than some reject.
 	MaxPrepend = 10
-	// localPreference is what iBGP peers assume for a route without one.
+	// DefaultPreference is what iBGP peers assume for a route without one.
 	DefaultPreference = 100
 )

@@ -51,8 +51,8 @@ type Status struct {
 	Kept []string `json:"kept,omitempty"`
 }
 
-// Name identifies the peer, as Peer.Name does: by its link or default route, whose router may not
-// have been found yet, or by its address.
+// Name identifies the peer, as config.Peer.Name does: by its link or default route, whose router
+// may not have been found yet, or by its address.
 func (p Status) Name() string {
 	switch {
 	case p.Interface != "":
@@ -63,7 +63,7 @@ func (p Status) Name() string {
 	return p.Address
 }
 
-// Sent returns what a route carries at the peer, as Export.Sent does, also while the peer is
+// Sent returns what a route carries at the peer, as route.Export.Sent does, also while the peer is
 // leaving.
 func (p *Status) Sent(a route.Attributes, own, internal bool) route.Attributes {
 	a = p.Export.Sent(a, own, internal)
@@ -81,7 +81,7 @@ func (p *Status) Sent(a route.Attributes, own, internal bool) route.Attributes {
 // be reset, except routes that drain, whose preference is at least as low.
 const LeavingPreference uint32 = 1
 
-// Entry is how a file names the peer in lists of peers, as Peer.Entry does.
+// Entry is how a file names the peer in lists of peers, as config.Peer.Entry does.
 func (p Status) Entry() string {
 	if p.Gateway != "" {
 		return route.GatewayName(p.Gateway, "")

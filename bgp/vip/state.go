@@ -27,8 +27,10 @@ const (
 	Disabled State = "disabled"
 )
 
-// States are the states in the metric.
-var States = []State{Init, Rising, Up, Degraded, Draining, Down, Disabled}
+// States returns all states, in the order in which a VIP goes through them.
+func States() []State {
+	return []State{Init, Rising, Up, Degraded, Draining, Down, Disabled}
+}
 
 // Code is a reason as a single word, for metrics.
 type Code string

@@ -20,8 +20,8 @@ type Status struct {
 	Announced bool `json:"announced"`
 	// Attributes are those that the sessions carry; nil if it is not announced.
 	Attributes *route.Attributes `json:"attributes,omitempty"`
-	// Peers are the peers that its route is for, by Peer.Entry; absent means all. Peers whose own
-	// vips do not contain it do not receive it.
+	// Peers are the peers that its route is for, by config.Peer.Entry; absent means all. Peers
+	// whose own vips do not contain it do not receive it.
 	Peers []string `json:"peers,omitzero"`
 	// OwnPreference is set if the local preference is the VIP's own, which no peer overrides.
 	OwnPreference bool `json:"ownPreference,omitempty"`
