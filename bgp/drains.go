@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/vip"
@@ -60,14 +61,27 @@ func (d *drains) set(drain vip.Drain, now time.Time) error {
 func (d *drains) remove(addr netip.Addr, now time.Time) error {
 	rest := d.without(addr, now)
 	if len(rest) == len(d.now(now)) {
-		what := "everything"
-		if addr.IsValid() {
-			what = addr.String()
-		}
-		return fmt.Errorf("%s is not drained here", what)
+		return undrained(addr, rest)
 	}
 	d.change(rest)
 	return nil
+}
+
+// undrained is the error of an undrain of what has no drain of its own; drained are those in force.
+func undrained(addr netip.Addr, drained []vip.Drain) error {
+	const most = 3 // to be listed
+	missing := "no drain of " + vip.Drain{VIP: addr}.Scope() + " was started here"
+	if len(drained) == 0 {
+		return errors.New(missing + ": nothing is drained")
+	}
+	var scopes []string
+	for _, d := range drained[:min(most, len(drained))] {
+		scopes = append(scopes, d.Scope())
+	}
+	if more := len(drained) - most; more > 0 {
+		scopes = append(scopes, fmt.Sprintf("%d more", more))
+	}
+	return fmt.Errorf("%s: undrain what is drained: %s", missing, strings.Join(scopes, ", "))
 }
 
 func (d *drains) without(addr netip.Addr, now time.Time) []vip.Drain {

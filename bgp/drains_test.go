@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -127,4 +128,28 @@ func keptOnce(t *testing.T, d *drains) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d.keep(ctx, discard)
+}
+
+// TestAnUndrainOfWhatWasNotDrainedNamesWhatIs has the drain of one VIP, of every VIP, and of many.
+func TestAnUndrainOfWhatWasNotDrainedNamesWhatIs(t *testing.T) {
+	now := time.Now()
+	var all []vip.Drain
+	for i := range 5 {
+		all = append(all, vip.Drain{VIP: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})})
+	}
+	for _, test := range []struct {
+		drains []vip.Drain
+		vip    netip.Addr
+		want   string
+	}{
+		{nil, netip.Addr{}, "no drain of every VIP was started here: nothing is drained"},
+		{all[:1], netip.Addr{}, "no drain of every VIP was started here: undrain what is drained: 192.0.2.0"},
+		{[]vip.Drain{{}}, all[0].VIP, "no drain of 192.0.2.0 was started here: undrain what is drained: every VIP"},
+		{all, netip.Addr{}, "no drain of every VIP was started here: undrain what is drained: 192.0.2.0, 192.0.2.1, 192.0.2.2, 2 more"},
+	} {
+		d := &drains{all: test.drains}
+		if err := d.remove(test.vip, now); fmt.Sprint(err) != test.want {
+			t.Errorf("%v, want %s", err, test.want)
+		}
+	}
 }

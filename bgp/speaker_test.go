@@ -399,7 +399,7 @@ func TestADrainOverTheSocketSurvivesARestart(t *testing.T) {
 		t.Error(err)
 	}
 	s.wait(t, "198.51.100.53")
-	if _, err := s.call(http.MethodDelete, "/drains", nil); err == nil || err.Error() != "everything is not drained here" {
+	if _, err := s.call(http.MethodDelete, "/drains", nil); err == nil || err.Error() != "no drain of every VIP was started here: nothing is drained" {
 		t.Errorf("%v", err)
 	}
 }

@@ -21,13 +21,17 @@ func (d Drain) Ended(now time.Time) bool { return !d.Until.IsZero() && !now.Befo
 // Covers reports whether the drain applies to the VIP.
 func (d Drain) Covers(a netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == a }
 
+// Scope is what the drain applies to: the VIP, or "every VIP".
+func (d Drain) Scope() string {
+	if d.VIP.IsValid() {
+		return d.VIP.String()
+	}
+	return "every VIP"
+}
+
 // String describes what is drained, and why.
 func (d Drain) String() string {
-	what := "every VIP"
-	if d.VIP.IsValid() {
-		what = d.VIP.String()
-	}
-	text := what + " is drained"
+	text := d.Scope() + " is drained"
 	if d.Reason != "" {
 		text += ": " + d.Reason
 	}
