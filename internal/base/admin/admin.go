@@ -10,12 +10,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -58,7 +61,28 @@ func Put(ctx context.Context, socket, path string, v any) error {
 	return exchange(ctx, socket, http.MethodPut, url.URL{Path: path}, bytes.NewReader(body), nil)
 }
 
+// unanswered says why the socket did not answer, without the parts of err that repeat the socket
+// and the request, and what to do.
+func unanswered(socket string, err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	if dial, ok := errors.AsType[*net.OpError](err); ok {
+		err = dial.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no answer on %s: %w; no server listens there: start it, or give the socket of one that runs", socket, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no answer on %s: %w; run this as the server's user", socket, err)
+	}
+	return fmt.Errorf("no answer on %s: %w", socket, err)
+}
+
 func exchange(ctx context.Context, socket, method string, u url.URL, body io.Reader, out any) error {
+	if socket == "" {
+		return errors.New(`"" is not a socket`)
+	}
 	client := http.Client{Timeout: timeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -72,7 +96,7 @@ func exchange(ctx context.Context, socket, method string, u url.URL, body io.Rea
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("no answer on %s: %w", socket, err)
+		return unanswered(socket, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -2,10 +2,13 @@ package admin
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -159,5 +162,37 @@ func TestARequestIsAnsweredBeforeItsHandlerEnds(t *testing.T) {
 			}
 			<-closed
 		})
+	}
+}
+
+// TestASocketWithoutAServerSaysWhatToDo names the socket once, and keeps the cause for errors.Is.
+func TestASocketWithoutAServerSaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	missing, left := filepath.Join(dir, "missing.sock"), filepath.Join(dir, "left.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: left})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false) // as after SIGKILL
+	l.Close()
+	const hint = "; no server listens there: start it, or give the socket of one that runs"
+	for socket, want := range map[string]struct {
+		text  string
+		cause error
+	}{
+		missing: {"connect: no such file or directory" + hint, syscall.ENOENT},
+		left:    {"connect: connection refused" + hint, syscall.ECONNREFUSED},
+	} {
+		err := Call(t.Context(), socket, http.MethodGet, "/status", nil, nil)
+		if fmt.Sprint(err) != "no answer on "+socket+": "+want.text || !errors.Is(err, want.cause) {
+			t.Errorf("%v", err)
+		}
+	}
+	if err := Call(t.Context(), "", http.MethodGet, "/status", nil, nil); fmt.Sprint(err) != `"" is not a socket` {
+		t.Errorf("%v", err)
+	}
+	denied := unanswered("a.sock", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)})
+	if denied.Error() != "no answer on a.sock: connect: permission denied; run this as the server's user" {
+		t.Errorf("%v", denied)
 	}
 }
