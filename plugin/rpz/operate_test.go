@@ -133,6 +133,19 @@ func TestAStateKeptInMemoryOnlySaysSo(t *testing.T) {
 	}
 }
 
+// TestWhatARestartKeepsAnywayIsNotWarnedOf disables a zone and enables it again, without a state
+// directory: after a restart, no zone is disabled either.
+func TestWhatARestartKeepsAnywayIsNotWarnedOf(t *testing.T) {
+	socket := socketPath(t)
+	serveRules(t, "admin "+socket, "a.test CNAME .\n")
+	if got, err := disable(t, socket, "rpz1", ""); err != nil || got.Unkept == "" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := enable(t, socket, "rpz1"); err != nil || got.Unkept != "" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestUnknownZonesAreNamed(t *testing.T) {
 	socket := socketPath(t)
 	serveRules(t, "admin "+socket, "a.test CNAME .\n", "a.test CNAME .\n")

@@ -165,6 +165,9 @@ func (s *switches) save(ctx context.Context) {
 // unkept returns why the current state would not survive a restart; "" if it would.
 func (s *switches) unkept() string {
 	all := s.all()
+	if len(all) == 0 && len(s.list()) == 0 {
+		return "" // as after a restart
+	}
 	if len(all) == 0 {
 		return "this is kept in memory only and lost on a restart: no rpz block has `state`"
 	}
