@@ -57,7 +57,7 @@ func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command
 	c.Flags().BoolVar(&f.site, "site", false, "apply only to the instance at --admin")
 	c.Flags().BoolVar(&f.region, "region", false, "PATTERN matches regions (with --site)")
 	c.Flags().BoolVar(&f.function, "function", false, "PATTERN matches functions, as namespace/name (with --site)")
-	c.Flags().StringVar(&f.socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance (with --site)")
+	c.Flags().StringVar(&f.socket, "admin", defaultSocket, "the admin `SOCKET` of the instance (with --site)")
 	c.MarkFlagsMutuallyExclusive("region", "function")
 	c.MarkFlagsMutuallyExclusive("site", "kubeconfig")
 	return c

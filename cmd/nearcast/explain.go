@@ -18,18 +18,18 @@ func explainCommand() *cobra.Command {
 	var from, socket, corefile string
 	var wire bool
 	c := &cobra.Command{
-		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
+		Use:   "explain NAME --from ADDR [--admin SOCKET | --corefile FILE]",
 		Short: "Show what a client would be answered for a name, and why",
 		Long: `Show what a client at ADDR would be answered for NAME, and why: for a function candidate
 by candidate; with policy zones, the zone and the rule that decide. NAME is that of a
 function or of one of its services, such as _https._tcp.NAME; or that of the zone
 itself, of a name server, or of an address, whose records are shown.
 
-With --wire, also show the replies, as dig prints them and as they are sent. With
---admin, ask a running instance, with its nearcast and rpz blocks. With --corefile,
-read the files that the Corefile names; then nothing is probed, Karmada's health
-decides, and policy zones are not applied.`,
-		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
+The running instance at --admin answers, with its nearcast and rpz blocks. With
+--corefile, read the files that the Corefile names instead; then nothing is probed,
+Karmada's health decides, and policy zones are not applied. With --wire, also show the
+replies, as dig prints them and as they are sent.`,
+		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := program.WantsJSON(cmd)
@@ -51,10 +51,9 @@ decides, and policy zones are not applied.`,
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "the `ADDR` of the client")
-	c.Flags().StringVar(&socket, "admin", "", "the admin `SOCKET` of a running instance")
+	c.Flags().StringVar(&socket, "admin", defaultSocket, "the admin `SOCKET` of a running instance")
 	c.Flags().StringVar(&corefile, "corefile", "", "explain from the files of this Corefile `FILE`, without a server")
 	c.Flags().BoolVar(&wire, "wire", false, "show the replies to A and AAAA")
-	c.MarkFlagsOneRequired("admin", "corefile")
 	c.MarkFlagsMutuallyExclusive("admin", "corefile")
 	if err := c.MarkFlagRequired("from"); err != nil {
 		panic(err) // the flag is declared above
@@ -62,9 +61,9 @@ decides, and policy zones are not applied.`,
 	return c
 }
 
-// explainAnywhere asks the instance at the socket, or reads the Corefile's files if socket is "".
+// explainAnywhere reads the Corefile's files if --corefile is given, and otherwise asks the instance at the socket.
 func explainAnywhere(cmd *cobra.Command, socket, corefile, name string, from netip.Addr) (*explained, error) {
-	if socket != "" {
+	if !cmd.Flags().Changed("corefile") {
 		return explainLive(cmd, socket, name, from.String())
 	}
 	e, err := nearcast.Explain(corefile, name, from)

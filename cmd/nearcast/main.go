@@ -10,6 +10,9 @@ import (
 	"github.com/nearcast/nearcast/internal/base/program"
 )
 
+// defaultSocket is where CoreDNS listens for this command if its Corefile follows the manuals.
+const defaultSocket = "/run/nearcast/admin.sock"
+
 func main() { os.Exit(program.Run(root())) }
 
 func root() *cobra.Command {

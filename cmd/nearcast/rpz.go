@@ -95,7 +95,7 @@ func zoneCommand(socket *string, use, short, long string, run func(*cobra.Comman
 }
 
 func adminFlag(c *cobra.Command, socket *string) {
-	c.Flags().StringVar(socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
+	c.Flags().StringVar(socket, "admin", defaultSocket, "the admin `SOCKET` of the instance")
 }
 
 // callRPZ sends a request to the rpz plugin.

@@ -43,7 +43,7 @@ func statusCommand() *cobra.Command {
 			return printStatus(cmd.OutOrStdout(), st)
 		},
 	}
-	c.Flags().StringVar(&socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
+	c.Flags().StringVar(&socket, "admin", defaultSocket, "the admin `SOCKET` of the instance")
 	return c
 }
 
