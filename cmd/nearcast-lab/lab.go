@@ -24,8 +24,8 @@ func labCommand() *cobra.Command {
 	var karmada bool
 	c := &cobra.Command{
 		Use:   "nearcast-lab",
-		Short: "Run the paper's federation of five clusters on this machine",
-		Long: `Run the paper's federation on this machine, without Kubernetes and without
+		Short: "Run a federation of five clusters on this machine",
+		Long: `Run a federation on this machine, without Kubernetes and without
 privileges: five clusters, each with a CoreDNS, a speaker and (except mk-core)
 functions, and one router that peers with every speaker. hello is WebAssembly with
 an instance per call, thumbnail a process per call, archive a process that keeps

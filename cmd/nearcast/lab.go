@@ -21,8 +21,8 @@ const labProgram = "nearcast-lab"
 func labCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lab",
-		Short: "Run the paper's federation of five clusters on this machine",
-		Long: `Run the paper's federation of five clusters on this machine. This starts a separate
+		Short: "Run a federation of five clusters on this machine",
+		Long: `Run a federation of five clusters on this machine. This starts a separate
 program, nearcast-lab, with all arguments; it must be beside this program or in PATH.`,
 		DisableFlagParsing: true, // they belong to nearcast-lab
 		ValidArgsFunction:  completeLab,
