@@ -32,8 +32,11 @@ const (
 	shortestIPv6 = 16
 )
 
+// HasHostRoutes reports whether the VIPs of the aggregate are announced beside it.
 func (a *Aggregate) HasHostRoutes() bool { return a.HostRoutes == nil || *a.HostRoutes }
-func (a *Aggregate) Discards() bool      { return a.Discard == nil || *a.Discard }
+
+// Discards reports whether this machine drops packets to addresses of the aggregate that nobody has.
+func (a *Aggregate) Discards() bool { return a.Discard == nil || *a.Discard }
 
 func (c *Config) checkAggregates(fault faultFunc) {
 	for i := range c.Aggregates {

@@ -133,6 +133,7 @@ func (c *Controller) Status(now time.Time) []vip.Status {
 	return all
 }
 
+// Equal compares routes, bound addresses and discarded prefixes, in their order.
 func (d Desired) Equal(o Desired) bool {
 	return slices.EqualFunc(d.Routes, o.Routes, route.Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
 }

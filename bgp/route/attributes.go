@@ -51,6 +51,7 @@ type Attributes struct {
 	LinkBandwidth Bandwidth `yaml:"linkBandwidth" json:"linkBandwidth,omitzero"`
 }
 
+// Equal reports whether both are the same, with the communities in the same order.
 func (a Attributes) Equal(o Attributes) bool {
 	return a.Prepend == o.Prepend && same(a.MED, o.MED) && same(a.LocalPreference, o.LocalPreference) &&
 		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
@@ -155,6 +156,7 @@ func left[T comparable](a, less []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(one T) bool { return slices.Contains(less, one) })
 }
 
+// Has reports whether the standard community is among them (RFC 1997).
 func (c Communities) Has(standard uint32) bool { return slices.Contains(c.Standard, standard) }
 
 // IsZero reports whether there are none.
@@ -218,6 +220,7 @@ const ReservedASN uint32 = 4294967295
 // Host returns the prefix of a single address: a /32 or a /128.
 func Host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
+// ValueOr returns what n points to, or the fallback if n is nil.
 func ValueOr(n *uint32, fallback uint32) uint32 {
 	if n == nil {
 		return fallback

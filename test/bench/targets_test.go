@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nearcast/nearcast/internal/base/progress"
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
@@ -104,6 +105,7 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 func TestAnUnavailableProgramIsSkippedAndNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // without apt-get
 	t.Setenv("NEARCAST_CACHE", t.TempDir())
+	t.Setenv(progress.Times, "")
 	absent := program{name: "no-such-server", debian: "no-such-package"}
 	p := plan{groups: []group{{targets: []target{{name: "a", program: coreDNS}, {name: "b", program: absent}}}, {targets: []target{{name: "c", program: absent}, {name: "d", program: coreDNS}}}}}
 	left, missing := p.available()
