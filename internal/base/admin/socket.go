@@ -39,13 +39,14 @@ type Server struct {
 	answers
 }
 
-// answers are the requests that one handler answers.
+// answers are the requests that one handler is answering.
 type answers struct {
 	handler http.Handler
 	running sync.WaitGroup // added to while process is locked and the handler may still get requests
 }
 
-// finish waits until every request is answered. It gives up when none of them can be answered any more.
+// finish waits until the handler is done with every request. It gives up after the timeout, when no
+// client waits any more.
 func (a *answers) finish() {
 	done := make(chan struct{})
 	go func() {
@@ -87,8 +88,9 @@ func Listen(path string, handler http.Handler) (*Server, error) {
 	return u, nil
 }
 
-// Close ends this use of the socket, and returns when its handler has answered the requests that
-// it has. The last Close removes the socket, unless another process has taken it over.
+// Close ends this use of the socket, and returns when its handler is done with the requests that it
+// has. The last Close cuts their connections, and removes the socket unless another process has
+// taken it over.
 func (u *Server) Close() {
 	defer u.finish()
 	process.Lock()
