@@ -456,7 +456,7 @@ func TestAChangedFileIsAppliedAndAnInvalidOneRejected(t *testing.T) {
 	status("one more VIP", func(st Status) bool { return len(st.VIPs) == 2 })
 	s.write(t, strings.Replace(s.text, "interval", "intervall", 1))
 	status("a fault", func(st Status) bool {
-		return strings.Contains(st.Fault, "field intervall not found") && len(st.VIPs) == 2
+		return strings.Contains(st.Fault, "intervall: unknown key; did you mean interval?") && len(st.VIPs) == 2
 	})
 	s.write(t, strings.Replace(s.text, "asn: 64512", "asn: 64513", 1))
 	status("a fixed setting", func(st Status) bool {

@@ -22,7 +22,7 @@ func TestEveryFaultOfAnAggregateIsNamed(t *testing.T) {
 		"{prefix: \"::ffff:198.51.100.0/120\"}":                  "aggregates[0].prefix: ::ffff:198.51.100.0/120 has bits set",
 		"{prefix: 192.0.2.0/24}":                                 "aggregates[0].prefix: 192.0.2.0/24 contains an address of peer 192.0.2.1",
 		"{prefix: 198.51.100.0/24, least: -1}":                   "aggregates[0].least: -1 is negative",
-		"{prefix: 198.51.100.0/24, lest: 1}":                     "line 4: field lest not found",
+		"{prefix: 198.51.100.0/24, lest: 1}":                     "line 4: aggregates[0].lest: unknown key; did you mean least?",
 		"{prefix: 198.51.100.0/24}, {prefix: 198.51.100.128/25}": "aggregates[1].prefix: 198.51.100.128/25 overlaps 198.51.100.0/24",
 	} {
 		_, err := Parse([]byte(withAggregates + "aggregates: [" + text + "]\n"))

@@ -148,9 +148,9 @@ func TestAWorseStateInheritsExtendedCommunitiesAndLinkBandwidth(t *testing.T) {
 
 func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{"holdTime", "holdtime", "line 5: field holdtime not found"},
-		{"fall: 2", "fal: 2", "line 13: field fal not found"},
-		{"asn: 64512\n", "asn: many\n", "line 1: cannot unmarshal"},
+		{"holdTime", "holdtime", "line 5: peers[0].holdtime: unknown key; did you mean holdTime?"},
+		{"fall: 2", "fal: 2", "line 13: vips[0].checks[0].fal: unknown key"},
+		{"asn: 64512\n", "asn: many\n", `line 1: asn: "many" is not an AS number`},
 		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required; 0 is reserved (RFC 7607)"},
 		{"routerID: 192.0.2.11", "routerID: 2001:db8::1", "line 2: routerID: an IPv4 address is required"},
 		{"2001:db8::11]:179", "2001:db8::11]:1790", "line 3: listen[1]: address:port is required, and all entries must have the same port"},
@@ -199,7 +199,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{`"64512:1:2"`, `"4294967295:1:2"`, "is reserved"},
 		{"{communities: [graceful-shutdown, no-export], dwell: 2s}", "{without: [no-peer, \"1:2:3\"]}\n  up: {communities: [no-export]}", "line 22: states.draining.without: states.up does not have no-peer, 1:2:3"},
 		{"degraded: {", "up: {communities: [no-export]}\n  degraded: {without: [no-export], prepend: 2, med: 50, communities: [no-export]}\n#", "line 22: states.degraded.without: no-export is also in states.degraded.communities"},
-		{"states:\n", "states:\n  up: {without: [no-export]}\n", "line 21: field without not found"},
+		{"states:\n", "states:\n  up: {without: [no-export]}\n", "line 21: states.up.without: unknown key"},
 		{`"64512:7"`, `"rt:64512:x"`, `line 21: communities: "rt:64512:x": "x" is not a 32-bit number`},
 		{`"64512:7"`, `rt:64512:4294967296`, `line 21: communities: "rt:64512:4294967296": "4294967296" is not`},
 		{`"64512:7"`, `0x4004fc004e9502f9`, "line 21: communities: \"0x4004fc004e9502f9\" is a link bandwidth: set linkBandwidth"},
@@ -209,8 +209,8 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"degraded: {", "up: {communities: [" + strings.Repeat("\"1:1\", ", 501) + "]}\n  degraded: {", "line 21: states.up.communities: 2004 octets are more than 2000"},
 		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second as a decimal number with K, M, G or T`},
 		{"degraded: {", "up: {linkBandwidth: -10G}\n  degraded: {", `line 21: states.up.linkBandwidth: "-10G" is not a bandwidth`},
-		{"degraded: {", "up: {linkBandwidth: [10G]}\n  degraded: {", "line 21: cannot unmarshal"},
-		{"degraded: {", "up: {linkBandwith: 10G}\n  degraded: {", "line 21: field linkBandwith not found"},
+		{"degraded: {", "up: {linkBandwidth: [10G]}\n  degraded: {", "line 21: states.up.linkBandwidth: cannot be a list; write a bandwidth, such as 10G"},
+		{"degraded: {", "up: {linkBandwith: 10G}\n  degraded: {", "line 21: states.up.linkBandwith: unknown key; did you mean linkBandwidth?"},
 		{"degraded: {", "degraded: {linkBandwidth: 10G, ", "line 21: states.degraded.linkBandwidth: 10G is more than that of up (none)"},
 		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 40G, ", "line 22: states.degraded.linkBandwidth: 40G is more than that of up (10G), and would attract a larger share of the load"},
 		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 1G, ", ""},

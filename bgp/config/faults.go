@@ -163,20 +163,13 @@ func (f *faults) decoding(err error) {
 		before := f.found // faults of single values
 		for _, text := range typed.Errors {
 			one := fault{line: lineIn(text), text: text}
-			if !slices.Contains(f.found, one) && !slices.ContainsFunc(before, func(o fault) bool { return o.isOf(one) }) {
+			if !slices.Contains(f.found, one) && !isReported(before, one) {
 				f.found = append(f.found, one)
 			}
 		}
 	default:
 		f.found = append(f.found, fault{text: err.Error()})
 	}
-}
-
-// isOf reports whether the fault is about the value that YAML could not read, whose first
-// characters it quotes.
-func (f fault) isOf(read fault) bool {
-	quoted := strings.Split(read.text, "`")
-	return len(quoted) == 3 && quoted[1] != "" && f.line == read.line && strings.Contains(f.text, strings.TrimSuffix(quoted[1], "..."))
 }
 
 // lineIn returns the line in one of YAML's own messages; 0 for none.

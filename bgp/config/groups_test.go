@@ -78,7 +78,7 @@ peers:
 func TestAFaultOfAGroupIsReportedOnceAtItsLine(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"holdTime: 3s", "holdTime: 1s", "line 4: groups.tor.holdTime: 1s is not whole seconds from 3s to 65535s (in peers[0] and 1 more)"},
-		{"holdTime: 3s", "holdtime: 3s", "line 4: field holdtime not found in type config.Peer"},
+		{"holdTime: 3s", "holdtime: 3s", "line 4: groups.tor.holdtime: unknown key; did you mean holdTime?"},
 		{"port: 1790}", "port: 17.9}", "line 4: groups.tor.port: 17.9 is not a whole number in decimal digits"},
 		{"asn: 65000.1", "asn: 23456", "line 4: groups.tor.asn: 23456 is AS_TRANS, a placeholder for 32-bit AS numbers (RFC 6793); write the actual AS number (in peers[0] and 1 more)"},
 		{"asn: 64501\n", "asn: 64512\n", "line 12: peers[3].multihop: is for eBGP; iBGP sessions are multihop without it"},
@@ -86,7 +86,7 @@ func TestAFaultOfAGroupIsReportedOnceAtItsLine(t *testing.T) {
 		{"group: tor, asn: 64502, holdTime: 30s", "group: tor, multihop: 3", "line 4: groups.tor.gtsm: cannot be combined with multihop: GTSM requires the neighbor on the link (in peers[1])\nline 4: groups.tor.bfd: cannot be combined with multihop: only single-hop BFD is supported (in peers[1])"},
 		{"families: [ipv4, ipv6]", "families: [ipv4, ipv7]", `line 4: groups.tor.families: "ipv7" is neither ipv4 nor ipv6 (in peers[0] and 1 more)` + "\n" + `line 4: groups.tor.nextHop: is for ipv6 routes, but families does not contain ipv6 (in peers[0] and 1 more)`},
 		{"group: far", "group: fra", `line 12: peers[3].group: "fra" is not in groups, which has far, tor`},
-		{"groups:\n", "groups: {}\nx:\n", "field x not found"},
+		{"groups:\n", "groups: {}\nx:\n", "x: unknown key"},
 		{"  far:\n", "  192.0.2.1:\n", `line 5: groups.192.0.2.1: "192.0.2.1" is not a valid name`},
 		{"  far:\n", "  ~:\n", "line 5: groups: has a key without a name"},
 		{"  far:\n", "  tor:\n", `line 5: mapping key "tor" already defined at line 4`},
@@ -211,7 +211,7 @@ peers:
 		}
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{"asn: 64512\n", "asn: external\n", "line 1: cannot unmarshal"},
+		{"asn: 64512\n", "asn: external\n", `line 1: asn: "external" is not an AS number`},
 		{"asn: 65000.1", "asn: extern", `line 4: groups.tor.asn: "extern" is not an AS number: write 64512, 65000.1 in asdot notation, or external`},
 		{"asn: 65000.1", "asn: 0", "line 4: groups.tor.asn: is required; 0 is reserved (RFC 7607)"},
 		{"asn: 64501\n", "asn: external\n", "line 12: peers[3].multihop: requires the router's AS number in asn"},

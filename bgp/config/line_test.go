@@ -16,14 +16,14 @@ peers:
 		more string
 		want []string
 	}{
-		{"attributes: {preppend: 2, localpref: 100, community: ['64500:1']}", []string{"field preppend", "field localpref", "field community"}},
-		{"attributes: {med: 1.5, localpref: 100}", []string{"1.5 is not a whole number", "field localpref"}},
-		{"attributes: {communities: [no-exprt], localpref: 100}", []string{`"no-exprt" is not`, "field localpref"}},
-		{"vip: [198.51.100.0/24], grp: tor", []string{"field vip", "field grp"}},
-		{"holdTime: 3sec, port: [1]", []string{"3sec", "!!seq"}},
-		{"bfd: maybe, gtsm: perhaps", []string{"`maybe`", "`perhaps`"}},
-		{"bfd: maybe, gtsm: m", []string{"`maybe`", "`m`"}},
-		{"families: ipv4, vips: 198.51.100.0/24", []string{"`ipv4`", "`198.51"}},
+		{"attributes: {preppend: 2, localpref: 100, community: ['64500:1']}", []string{"peers[0].attributes.preppend: unknown key; did you mean prepend?", "localpref: unknown key", "community: unknown key; did you mean communities?"}},
+		{"attributes: {med: 1.5, localpref: 100}", []string{"1.5 is not a whole number", "localpref: unknown key"}},
+		{"attributes: {communities: [no-exprt], localpref: 100}", []string{`"no-exprt" is not`, "localpref: unknown key"}},
+		{"vip: [198.51.100.0/24], grp: tor", []string{"peers[0].vip: unknown key; did you mean vips?", "grp: unknown key"}},
+		{"holdTime: 3sec, port: [1]", []string{`peers[0].holdTime: "3sec" is not a duration, such as 1s or 500ms`, "port: cannot be a list; write a number"}},
+		{"bfd: maybe, gtsm: perhaps", []string{`peers[0].bfd: "maybe" is not true or false`, `"perhaps"`}},
+		{"bfd: maybe, gtsm: m", []string{`"maybe"`, `"m"`}},
+		{"families: ipv4, vips: 198.51.100.0/24", []string{`peers[0].families: "ipv4" is not a list`, `"198.51.100.0/24" is not a list`}},
 		{"vips: [198.51.100.0]", []string{`"198.51.100.0" is not a prefix`}},
 	} {
 		_, err := Parse([]byte(strings.Replace(file, "asn: 64500}", "asn: 64500, "+c.more+"}", 1)))

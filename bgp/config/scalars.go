@@ -69,8 +69,11 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 		s.scalar(node, t, key)
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		eachPair(node, func(name, value *yaml.Node) {
+			at := strings.TrimPrefix(key+"."+name.Value, ".")
 			if field, ok := fieldOf(t, name.Value); ok {
-				s.walk(value, field, strings.TrimPrefix(key+"."+name.Value, "."), depth+1)
+				s.walk(value, field, at, depth+1)
+			} else {
+				s.fault(name, at, "%s", unknownKey(name.Value, t))
 			}
 		})
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Map:
@@ -87,6 +90,8 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 			}
 			s.walk(child, t.Elem(), fmt.Sprintf("%s[%d]", key, i), depth+1)
 		}
+	case node.Kind == yaml.MappingNode, node.Kind == yaml.SequenceNode:
+		s.fault(node, key, "%s", wrongKind(node.Kind, t))
 	}
 }
 
@@ -144,9 +149,11 @@ func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 	case t == reflect.TypeFor[uint32]() && (key == "asn" || strings.HasSuffix(key, ".asn")):
 		s.asn(node, key, fault)
 	case isNumber(t.Kind()) && t.PkgPath() == "" && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
-		if tag := node.ShortTag(); tag == "!!float" || tag == "!!int" && !route.IsDecimal(node.Value) {
+		if tag := node.ShortTag(); tag != "!!int" || !route.IsDecimal(node.Value) {
 			fault("%s is not a whole number in decimal digits", node.Value)
 		}
+	case !fits(node, t):
+		fault("%q is not %s", node.Value, shapeOf(t))
 	}
 }
 
@@ -179,7 +186,8 @@ func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 		fault("%q is not an AS number: write 64512, 65000.1 in asdot notation, or %s", node.Value, anyAS)
 		return
 	case !strings.ContainsAny(node.Value, "0123456789"):
-		return // YAML reports that it is not a number
+		fault("%q is not an AS number: write 64512, or 65000.1 in asdot notation", node.Value)
+		return
 	}
 	n, err := route.ParseASN(node.Value)
 	if err != nil {

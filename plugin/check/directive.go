@@ -6,9 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/nearcast/nearcast/internal/base/typo"
 
 	"github.com/nearcast/nearcast/internal/base/directives"
 )
@@ -42,16 +42,5 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 	return faults
 }
 
-// maxTypo is the most letters that may be wrong. They must be less than half of the word.
-const maxTypo = 2
-
 // NearestDirective returns the directive that a word is or may be a misspelling of, or "" if there is none.
-func NearestDirective(word string) string {
-	best, distance := "", min(maxTypo, (len(word)-1)/2)+1
-	for _, name := range known {
-		if d := levenshtein.ComputeDistance(word, name); d < distance {
-			best, distance = name, d
-		}
-	}
-	return best
-}
+func NearestDirective(word string) string { return typo.Nearest(word, known) }

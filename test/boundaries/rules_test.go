@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"internal/federation":            {module + "internal/base/brief", module + "internal/base/intern", module + "internal/federation/policy", module + "internal/base/vector"},
 	"internal/federation/build":      {module + "internal/base/brief", module + "internal/base/intern", module + "internal/base/vector", module + "internal/federation", module + "internal/federation/annotation", module + "internal/federation/claims", module + "internal/federation/staging"},
 	"internal/federation/claims":     {module + "internal/federation"},
-	"internal/federation/annotation": {module + "internal/base/brief", module + "internal/base/intern", module + "internal/federation", module + "internal/federation/policy"},
+	"internal/federation/annotation": {module + "internal/base/brief", module + "internal/base/intern", module + "internal/base/typo", module + "internal/federation", module + "internal/federation/policy"},
 	"internal/federation/staging":    {module + "internal/federation", module + "internal/federation/annotation"},
 	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/base/folder", module + "plugin/rpz/internal/failure", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/base/regular"},
 	"plugin/rpz/internal/download":   {module + "plugin/rpz/internal/demand", module + "internal/base/folder", module + "plugin/rpz/internal/failure", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/base/regular"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/intern"
+	"github.com/nearcast/nearcast/internal/base/typo"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
@@ -137,7 +138,7 @@ func findParser[T any](key string, parsers []parser[T]) (parser[T], string, erro
 		}
 		known = append(known, p.key)
 	}
-	if near := nearestWord(key, known); near != "" {
+	if near := typo.Nearest(key, known); near != "" {
 		return parser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
 	for i, key := range known {

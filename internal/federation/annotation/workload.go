@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nearcast/nearcast/internal/base/typo"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -18,7 +19,7 @@ func parseWorkload(v, namespace string) (federation.Ref, error) {
 		var known bool
 		if group, known = federation.GroupOf(kindName); !known {
 			group = federation.AnyGroup
-			if near := nearestWord(kindName, federation.KindNames()); near != "" {
+			if near := typo.Nearest(kindName, federation.KindNames()); near != "" {
 				return federation.Ref{}, fmt.Errorf("%q: unknown kind %s; did you mean %s? Otherwise write %s.group/%s", v, kindName, near, kindName, name)
 			}
 		}
