@@ -50,5 +50,5 @@ func TestARouterThatSendsItsTableIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(100, session.MostReceived+100)
-	wantProblem(t, speaker, "sent-maximum-number-of-prefixes-reached", "have it send none")
+	wantProblem(t, speaker, "sent-maximum-number-of-prefixes-reached", "configure it to send none")
 }
