@@ -7,7 +7,7 @@ import (
 )
 
 // verifyMetrics checks that the metrics agree with the status.
-func (n *station) verifyMetrics(st Status) {
+func (n *station) verifyMetrics() {
 	families, err := n.speaker.metrics.registry.Gather()
 	if err != nil {
 		n.Errorf("site %d: %v", n.number, err)
@@ -27,11 +27,8 @@ func (n *station) verifyMetrics(st Status) {
 			name, _ = strings.CutPrefix(family.GetName(), "nearcast_bgp_")
 		}
 	}
-	after := n.series(n.speaker.Status())
-	for name, want := range n.series(st) {
-		if after[name] != want {
-			continue // it has changed meanwhile
-		}
+	// The status that was collected: another request would wait, and find a check failed meanwhile.
+	for name, want := range n.series(n.speaker.shown()) {
 		if value, is := got[name]; !is || value != want {
 			n.Errorf("site %d: metric %s: got %v (present: %v), want %v", n.number, name, value, is, want)
 		}

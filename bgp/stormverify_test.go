@@ -39,7 +39,7 @@ func (n *station) verify() {
 	n.verifyDiscarded(table)
 	n.verifyDrains(st)
 	n.verifyDeclared(st, shown)
-	n.verifyMetrics(st)
+	n.verifyMetrics()
 	if (st.Fault != "") != (n.sheet.fault != "") {
 		n.Errorf("site %d: the file has fault %q, but the status says %q", n.number, n.sheet.fault, st.Fault)
 	}
