@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/nearcast/nearcast/internal/base/index"
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
@@ -26,7 +27,7 @@ type Builder struct {
 	read     staging.Cookie // how far the Store has been read
 	in       staged
 	clusters []*federation.Cluster
-	entries  map[federation.Ref]*entry
+	entries  index.Index[federation.Ref, *entry]
 	// hostnames decides which of the entries that ask for a hostname gets it.
 	hostnames contest[string, *entry]
 	// owners caches the owners of the hostnames that this build has looked up.
@@ -83,10 +84,16 @@ type entry struct {
 	needs  *needs // nil if it needs nothing, as most do
 }
 
+// is reports whether the entry is that of the template with the reference.
+func (e *entry) is(ref federation.Ref) bool { return e.template.Ref == ref }
+
+// asks reports whether the entry asks for the hostname and may have it.
+func (e *entry) asks(hostname string) bool { return slices.Contains(e.asked, hostname) }
+
 // forget resets b as if it had never built; indices start at 0 again.
 func (b *Builder) forget() {
 	*b = Builder{
-		Options: b.Options, in: newStaged(), entries: map[federation.Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
+		Options: b.Options, in: newStaged(), entries: index.New((*entry).is), hostnames: newContest((*entry).asks, b.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, touchedNames: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
 		users: map[federation.Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*federation.Placement{}, clustersChanged: true, changedVIPs: map[netip.Addr]bool{},
@@ -156,7 +163,7 @@ func (b *Builder) settle(now *pass) {
 			now.renew(e)
 			b.seat(e, functions)
 			if e.gone {
-				delete(b.entries, e.template.Ref)
+				b.entries.Delete(e.template.Ref)
 			}
 		}
 	}
@@ -202,8 +209,7 @@ func (b *Builder) end() *federation.State {
 		b.state.Lookups = b.needed()
 	}
 	b.newWorkloads = nil
-	clear(b.owners)
-	clear(b.touchedNames)
+	b.owners, b.touchedNames = map[string]*entry{}, map[string]bool{} // which keep the room of the largest build if cleared
 	b.clustersChanged, b.faults.changed, b.lookupsChanged = false, false, false
 	clear(b.changedVIPs)
 	state := b.state

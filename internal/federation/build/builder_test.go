@@ -71,12 +71,16 @@ func (b *Builder) held() string {
 		lookups[name] = len(l.users)
 	}
 	hostnames := map[string]string{}
-	for name, e := range b.hostnames.holder {
-		hostnames[name] = fmt.Sprint(e.template.Ref, len(b.hostnames.losers[name]))
+	for e := range b.hostnames.holder.All() {
+		for _, name := range e.asked {
+			hostnames[name] = fmt.Sprint(b.hostnames.holder.Get(name).template.Ref, len(b.hostnames.losers[name]))
+		}
 	}
 	occupants := map[netip.Addr]int{}
-	for vip := range b.occupants.holder {
-		occupants[vip] = 1 + len(b.occupants.losers[vip])
+	for e := range b.occupants.holder.All() {
+		for _, vip := range e.needs.occupied {
+			occupants[vip] = 1 + len(b.occupants.losers[vip])
+		}
 	}
 	below := map[string]int{}
 	for name, all := range b.below {
@@ -84,7 +88,7 @@ func (b *Builder) held() string {
 			below[name]++
 		}
 	}
-	return fmt.Sprint(len(b.entries), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, len(b.declared.holder), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, len(b.in.bindings.holder), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), len(b.in.labelled), len(b.selecting))
+	return fmt.Sprint(b.entries.Len(), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, b.declared.holder.Len(), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, b.in.bindings.holder.Len(), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), len(b.in.labelled), len(b.selecting))
 }
 
 // randomWorld changes the content of a store.
@@ -265,10 +269,10 @@ func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {
 		}
 	}
 	m.Build(s, opts)
-	if own := m.in.selected(m.entries[service("ns", "own042").Ref].template); len(own) != 1 || own[0] != deployment("w042") {
+	if own := m.in.selected(m.entries.Get(service("ns", "own042").Ref).template); len(own) != 1 || own[0] != deployment("w042") {
 		t.Errorf("one selects %v, want its own", own)
 	}
-	if shared := m.in.selected(m.entries[service("ns", "shared042").Ref].template); len(shared) != maxSelected || shared[0] != deployment("w000") {
+	if shared := m.in.selected(m.entries.Get(service("ns", "shared042").Ref).template); len(shared) != maxSelected || shared[0] != deployment("w000") {
 		t.Errorf("one of many selects %d from %v on, want the first %d", len(shared), shared[0], maxSelected)
 	}
 	if all := len(slices.Collect(m.users[deployment("w099")].all())); all != 1 {

@@ -3,6 +3,8 @@ package build
 import (
 	"iter"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/base/index"
 )
 
 // contest decides who gets what several may want: a hostname, or a resource that more than
@@ -10,34 +12,38 @@ import (
 // they do.
 type contest[K, V comparable] struct {
 	beats  func(key K, a, b V) bool
-	holder map[K]V
+	holder index.Index[K, V]
 	losers map[K][]V // in order
 }
 
-func newContest[K, V comparable](beats func(key K, a, b V) bool) contest[K, V] {
-	return contest[K, V]{beats: beats, holder: map[K]V{}, losers: map[K][]V{}}
+// newContest returns a contest without anyone. wants reports whether v wants the key: it does from
+// before it enters until it has left.
+func newContest[K, V comparable](wants func(v V, key K) bool, beats func(key K, a, b V) bool) contest[K, V] {
+	return contest[K, V]{beats: beats, holder: index.New(wants), losers: map[K][]V{}}
 }
 
 func (c *contest[K, V]) enter(key K, v V) {
-	first, taken := c.holder[key]
-	if !taken {
-		c.holder[key] = v
+	var nobody V
+	first := c.holder.Get(key)
+	if first == nobody {
+		c.holder.Put(key, v)
 		return
 	}
 	if c.beats(key, v, first) {
-		c.holder[key], v = v, first
+		c.holder.Put(key, v)
+		v = first
 	}
 	c.losers[key] = slices.Insert(c.losers[key], c.search(key, v), v)
 }
 
 func (c *contest[K, V]) leave(key K, v V) {
 	losers, i := c.losers[key], 0
-	if c.holder[key] == v {
+	if c.holder.Get(key) == v {
 		if len(losers) == 0 {
-			delete(c.holder, key)
+			c.holder.Delete(key)
 			return
 		}
-		c.holder[key] = losers[0]
+		c.holder.Put(key, losers[0])
 	} else {
 		i = c.search(key, v)
 	}
@@ -65,7 +71,8 @@ func (c *contest[K, V]) search(key K, v V) int {
 // all yields everyone who wants the key, in order.
 func (c *contest[K, V]) all(key K) iter.Seq[V] {
 	return func(yield func(V) bool) {
-		if first, taken := c.holder[key]; !taken || !yield(first) {
+		var nobody V
+		if first := c.holder.Get(key); first == nobody || !yield(first) {
 			return
 		}
 		for _, v := range c.losers[key] {

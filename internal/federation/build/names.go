@@ -50,10 +50,10 @@ func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 }
 
 // declare adds the template to the build.
 func (b *Builder) declare(t *federation.Template) {
-	e := b.entries[t.Ref]
+	e := b.entries.Get(t.Ref)
 	if e == nil {
-		e = &entry{index: -1}
-		b.entries[t.Ref] = e
+		e = &entry{template: t, index: -1}
+		b.entries.Put(t.Ref, e)
 	}
 	b.touch(e)
 	e.template, e.gone = t, false
@@ -87,7 +87,7 @@ func (b *Builder) withdraw(e *entry) {
 	}
 	b.withdrawVIPs(e)
 	if e.needs != nil { // the next version may have another date
-		b.occupy(e, e.needs.occupied, nil)
+		b.vacate(e, e.needs.occupied, nil)
 		e.needs.occupied = nil
 	}
 	e.gone, e.asked, e.barred = true, nil, nil
@@ -97,7 +97,7 @@ func (b *Builder) withdraw(e *entry) {
 // adding or removing e changes nothing for them, because another entry has the hostname and
 // takes precedence. Once for all additions and removals is enough.
 func (b *Builder) touchAskers(hostname string, e *entry) {
-	holder := b.hostnames.holder[hostname]
+	holder := b.hostnames.holder.Get(hostname)
 	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || b.touchedNames[hostname] {
 		return
 	}

@@ -50,10 +50,11 @@ func (b *Builder) use(e *entry, now needs) {
 		}
 	}
 	b.useHosts(e, before.hosts, now.hosts)
-	b.occupy(e, before.occupied, now.occupied)
+	b.vacate(e, before.occupied, now.occupied)
 	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
 		e.needs = new(now) // only here, because few entries need anything
 	}
+	b.occupy(e, before.occupied, now.occupied)
 }
 
 func without[T comparable](all []T, one T) []T {

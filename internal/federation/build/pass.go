@@ -111,7 +111,7 @@ func (b *pass) faultOf(t *federation.Template, key string, why func() error) {
 // built depends on it.
 func (b *pass) binding(ref federation.Ref) *federation.Binding {
 	b.look(ref)
-	return b.in.bindings.holder[ref]
+	return b.in.bindings.holder.Get(ref)
 }
 
 // look records that the function being built depends on the workload.

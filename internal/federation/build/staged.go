@@ -23,9 +23,14 @@ func newStaged() staged {
 	// Two bindings of one resource are a mistake, but the choice between them must be
 	// stable.
 	first := func(_ federation.Ref, a, b *federation.Binding) bool { return a.Compare(b.Ref) < 0 }
+	places := func(b *federation.Binding, resource federation.Ref) bool {
+		bare, of := b.Resource.OfAnyGroup()
+		return b.Resource == resource || of && bare == resource
+	}
+	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource) == name }
 	return staged{
 		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: map[label][]*federation.Workload{},
-		bindings: newContest[federation.Ref](first), others: newContest[federation.Ref](first),
+		bindings: newContest(places, first), others: newContest(runs, first),
 	}
 }
 
@@ -64,7 +69,7 @@ func (b *Builder) stage(was, is federation.Object) {
 		}
 	case *federation.MultiClusterService:
 		b.in.exposed[exposedBy(o)] = o
-		b.touch(b.entries[exposedBy(o)])
+		b.touch(b.entries.Get(exposedBy(o)))
 	}
 }
 
@@ -76,7 +81,7 @@ func (b *Builder) unstage(was federation.Object) {
 		delete(b.in.clusters, o.Ref)
 		b.clustersChanged = true
 	case *federation.Template:
-		b.withdraw(b.entries[o.Ref])
+		b.withdraw(b.entries.Get(o.Ref))
 	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
 		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
@@ -101,7 +106,7 @@ func (b *Builder) unstage(was federation.Object) {
 		}
 	case *federation.MultiClusterService:
 		delete(b.in.exposed, exposedBy(o))
-		b.touch(b.entries[exposedBy(o)])
+		b.touch(b.entries.Get(exposedBy(o)))
 	}
 }
 

@@ -119,7 +119,7 @@ func (b *Builder) above(name string) (names []string) {
 // owner returns the entry that owns the name: the first of those that ask for it and to
 // which it is not foreign; nil if there is none.
 func (b *Builder) owner(name string) *entry {
-	holder := b.hostnames.holder[name]
+	holder := b.hostnames.holder.Get(name)
 	if holder == nil || len(b.Claims) > 0 || b.isDefault(name, holder) {
 		return holder
 	}

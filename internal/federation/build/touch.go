@@ -18,9 +18,9 @@ func (b *Builder) touch(e *entry) {
 // touchUsers touches the entries that looked at the resource's binding, or at the
 // workload. Templates with its name always look at it without being recorded.
 func (b *Builder) touchUsers(resource federation.Ref) {
-	b.touch(b.entries[resource])
-	b.touch(b.entries[federation.Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
-	b.touch(b.entries[federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
+	b.touch(b.entries.Get(resource))
+	b.touch(b.entries.Get(federation.Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}))
+	b.touch(b.entries.Get(federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}))
 	for e := range b.users[resource].all() {
 		b.touch(e)
 	}
@@ -35,7 +35,7 @@ func (b *Builder) touchAll(moved bool) {
 		return
 	}
 	other := func(a netip.Addr) bool { return b.changedVIPs[a] }
-	for _, e := range b.entries {
+	for e := range b.entries.All() {
 		if moved || b.mayAnswer(e, other) {
 			b.touch(e)
 		}
@@ -55,7 +55,7 @@ func (b *Builder) mayAnswer(e *entry, pred func(netip.Addr) bool) bool {
 			}
 		}
 	}
-	if binding := b.in.bindings.holder[e.template.Ref]; binding != nil {
+	if binding := b.in.bindings.holder.Get(e.template.Ref); binding != nil {
 		for _, member := range binding.Members {
 			if member.Observed().LoadBalancer.Any(pred) {
 				return true

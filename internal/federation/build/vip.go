@@ -31,8 +31,10 @@ type ownVIP struct {
 
 func newVIPs() vips {
 	first := func(_ netip.Addr, a, b *entry) bool { return older(a, b) }
+	declares := func(e *entry, vip netip.Addr) bool { return slices.Contains(e.vips, vip) }
+	occupies := func(e *entry, vip netip.Addr) bool { return e.needs != nil && slices.Contains(e.needs.occupied, vip) }
 	return vips{
-		declared: newContest(first), occupants: newContest(first),
+		declared: newContest(declares, first), occupants: newContest(occupies, first),
 		disputed: map[netip.Addr]bool{}, in: map[ownVIP]int{}, gateways: map[netip.Addr]string{},
 	}
 }
@@ -47,7 +49,7 @@ func (b *Builder) declareVIPs(e *entry) {
 			continue
 		}
 		e.vips = append(e.vips, vip)
-		if b.declared.enter(vip, e); b.declared.holder[vip] == e {
+		if b.declared.enter(vip, e); b.declared.holder.Get(vip) == e {
 			b.disputed[vip] = true
 		}
 		own := ownVIP{vip, t.Namespace}
@@ -60,7 +62,7 @@ func (b *Builder) declareVIPs(e *entry) {
 // withdrawVIPs takes the entry's VIPs away.
 func (b *Builder) withdrawVIPs(e *entry) {
 	for _, vip := range e.vips {
-		if b.declared.holder[vip] == e {
+		if b.declared.holder.Get(vip) == e {
 			b.disputed[vip] = true
 		}
 		b.declared.leave(vip, e)
@@ -101,7 +103,7 @@ func (b *pass) taken(vip netip.Addr, e *entry) string {
 	if cluster, is := b.gateways[vip]; is {
 		return "is the gateway of cluster " + cluster
 	}
-	holder := b.declared.holder[vip]
+	holder := b.declared.holder.Get(vip)
 	if holder.template.Namespace != e.template.Namespace {
 		return "already belongs to " + holder.template.String()
 	}
@@ -114,7 +116,7 @@ func (b *pass) taken(vip netip.Addr, e *entry) string {
 // occupant returns the first entry of another namespace that had the address before the
 // VIP's holder; nil if there is none.
 func (b *Builder) occupant(vip netip.Addr) *entry {
-	holder := b.declared.holder[vip]
+	holder := b.declared.holder.Get(vip)
 	if holder == nil {
 		return nil
 	}
@@ -148,15 +150,15 @@ func (b *pass) note(e federation.Endpoint) {
 	}
 	namespace := b.making.template.Namespace
 	for _, a := range slices.Concat(e.V4, e.V6) {
-		holder := b.declared.holder[a]
+		holder := b.declared.holder.Get(a)
 		if holder != nil && !slices.Contains(b.needs.occupied, a) && b.Claims.AllowAnnotated(namespace, a) == nil {
 			b.needs.occupied = append(b.needs.occupied, a)
 		}
 	}
 }
 
-// occupy records which VIPs are addresses of the entry.
-func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
+// vacate records which VIPs are no longer addresses of the entry.
+func (b *Builder) vacate(e *entry, before, now []netip.Addr) {
 	for _, vip := range before {
 		if slices.Contains(now, vip) {
 			continue
@@ -166,6 +168,10 @@ func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
 			b.disputed[vip] = true
 		}
 	}
+}
+
+// occupy records which VIPs are addresses of the entry that were not.
+func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
 	for _, vip := range now {
 		if slices.Contains(before, vip) {
 			continue

@@ -36,7 +36,7 @@ func (b *pass) workload(t *federation.Template) *workload {
 			return b.bound(ref)
 		}
 	}
-	if other := b.in.others.holder[named(t.Ref)]; other != nil {
+	if other := b.in.others.holder.Get(named(t.Ref)); other != nil {
 		return b.bound(other.Resource)
 	}
 	return nil

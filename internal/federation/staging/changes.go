@@ -50,13 +50,14 @@ func (s *Store) Changes(since Cookie, read func(Changes)) Cookie {
 
 // everything yields every object, and every fault.
 func (s *Store) everything(yield func(Change) bool) {
-	for ref, o := range s.objects {
+	for o := range s.objects.All() {
+		ref := federation.MetaOf(o).Ref
 		if !yield(Change{ref, nil, o, s.faults[ref]}) {
 			return
 		}
 	}
 	for ref, faults := range s.faults {
-		if s.objects[ref] == nil && !yield(Change{ref, nil, nil, faults}) {
+		if s.objects.Get(ref) == nil && !yield(Change{ref, nil, nil, faults}) {
 			return
 		}
 	}
@@ -65,7 +66,7 @@ func (s *Store) everything(yield func(Change) bool) {
 // since yields the changes since the tracked cookie.
 func (s *Store) since(yield func(Change) bool) {
 	for ref, was := range s.before {
-		if !yield(Change{ref, was, s.objects[ref], s.faults[ref]}) {
+		if !yield(Change{ref, was, s.objects.Get(ref), s.faults[ref]}) {
 			return
 		}
 	}

@@ -4,15 +4,22 @@
 package staging
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/base/index"
 	"github.com/nearcast/nearcast/internal/federation"
 )
+
+// objects finds objects by their references.
+type objects = index.Index[federation.Ref, federation.Object]
+
+func newObjects() objects {
+	return index.New(func(o federation.Object, ref federation.Ref) bool { return federation.MetaOf(o).Ref == ref })
+}
 
 // Store stages what the sources read until it is built into a State. It is safe for
 // concurrent use. Do not change an object after putting it.
@@ -20,10 +27,10 @@ type Store struct {
 	changed chan struct{}
 
 	mu        sync.Mutex
-	objects   map[federation.Ref]federation.Object
+	objects   objects
 	faults    map[federation.Ref][]federation.Fault // of objects
 	files     []federation.Fault                    // of files that hold no readable object
-	inherited map[federation.Ref]federation.Object  // last held by a predecessor
+	inherited objects                               // last held by a predecessor
 	synced    bool                                  // the source has listed everything once
 	now       Cookie                                // of the last change
 	followed  Cookie                                // changes are tracked since this one; 0 for none
@@ -37,8 +44,8 @@ func NewStore() *Store {
 	return &Store{
 		changed: make(chan struct{}, 1),
 		now:     1,
-		objects: map[federation.Ref]federation.Object{},
-		faults:  map[federation.Ref][]federation.Fault{},
+		objects: newObjects(), inherited: newObjects(),
+		faults: map[federation.Ref][]federation.Fault{},
 	}
 }
 
@@ -79,7 +86,7 @@ func (s *Store) putOne(r Reading) bool {
 	case r.refused():
 		r.Object = last
 	}
-	if slices.Equal(s.faults[r.Ref], r.Faults) && reflect.DeepEqual(s.objects[r.Ref], r.Object) {
+	if slices.Equal(s.faults[r.Ref], r.Faults) && reflect.DeepEqual(s.objects.Get(r.Ref), r.Object) {
 		return false
 	}
 	s.stage(r)
@@ -92,13 +99,13 @@ func (s *Store) stage(r Reading) {
 	s.now++
 	if s.followed != 0 {
 		if _, changed := s.before[r.Ref]; !changed {
-			s.before[r.Ref] = s.objects[r.Ref]
+			s.before[r.Ref] = s.objects.Get(r.Ref)
 		}
 	}
 	if r.Object == nil {
-		delete(s.objects, r.Ref)
+		s.objects.Delete(r.Ref)
 	} else {
-		s.objects[r.Ref] = r.Object
+		s.objects.Put(r.Ref, r.Object)
 	}
 	if len(r.Faults) == 0 {
 		delete(s.faults, r.Ref)
@@ -124,15 +131,15 @@ func (s *Store) Restore(objects []federation.Object, confirmed time.Time) {
 func (s *Store) Held() ([]federation.Object, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.objects)), s.synced
+	return slices.Collect(s.objects.All()), s.synced
 }
 
 // last returns the last good version of an object, or nil.
 func (s *Store) last(ref federation.Ref) federation.Object {
-	if o := s.objects[ref]; o != nil {
+	if o := s.objects.Get(ref); o != nil {
 		return o
 	}
-	return s.inherited[ref]
+	return s.inherited.Get(ref)
 }
 
 // Replace stages the whole listing and deletes every object that the listing does not have.
@@ -179,24 +186,27 @@ func (s *Store) ReplaceKind(group, kind, namespace string, all []Reading) {
 // replace stages the readings in place of every object for which listed returns true, and
 // reports whether that changed anything.
 func (s *Store) replace(all []Reading, listed func(federation.Ref) bool) (changed bool) {
-	keep := make(map[federation.Ref]bool, len(all))
-	for _, r := range all {
-		keep[r.Ref] = true
+	keep := index.New(func(r *Reading, ref federation.Ref) bool { return r.Ref == ref })
+	for i := range all {
+		keep.Put(all[i].Ref, &all[i])
 	}
 	changed = s.put(all)
-	remove := func(ref federation.Ref) {
-		if listed(ref) && !keep[ref] {
-			s.stage(Reading{Ref: ref})
-			changed = true
+	var gone []federation.Ref
+	note := func(ref federation.Ref) {
+		if listed(ref) && keep.Get(ref) == nil {
+			gone = append(gone, ref)
 		}
 	}
-	for ref := range s.objects {
-		remove(ref)
+	for o := range s.objects.All() {
+		note(federation.MetaOf(o).Ref)
 	}
 	for ref := range s.faults {
-		remove(ref)
+		note(ref)
 	}
-	return changed
+	for _, ref := range gone {
+		s.stage(Reading{Ref: ref})
+	}
+	return changed || len(gone) > 0
 }
 
 // Confirm records that the source agreed with its origin at t; the first call makes the
@@ -209,7 +219,7 @@ func (s *Store) Confirm(t time.Time) {
 		return
 	}
 	s.synced = true
-	s.inherited = nil // everything has been staged once and has taken over what it needs
+	s.inherited = newObjects() // everything has been staged once and has taken over what it needs
 	s.notify()
 }
 
@@ -226,7 +236,7 @@ func (s *Store) Confirmed() time.Time {
 // last good version of a refused object. It stages nothing by itself.
 func (s *Store) Inherit(before *Store) {
 	before.mu.Lock()
-	held := maps.Clone(before.objects)
+	held := before.objects.Clone()
 	before.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

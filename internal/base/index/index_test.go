@@ -1,0 +1,106 @@
+package index
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// thing is found by each of its names.
+type thing struct{ names []string }
+
+func hasName(t *thing, name string) bool { return slices.Contains(t.names, name) }
+
+// TestAnIndexFindsWhatAMapFinds makes the same random changes to an Index and to a map. There are few
+// keys, so that searches pass over many others.
+func TestAnIndexFindsWhatAMapFinds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SampledFrom([]int{3, 20, 400}).Draw(t, "keys")
+		x, m := New(hasName), map[string]*thing{}
+		for range rapid.IntRange(1, 1000).Draw(t, "changes") {
+			key := fmt.Sprint(rapid.IntRange(0, keys).Draw(t, "key"))
+			switch rapid.SampledFrom([]string{"put", "put", "put one of two names", "delete"}).Draw(t, "what") {
+			case "put":
+				m[key] = &thing{[]string{key}}
+				x.Put(key, m[key])
+			case "put one of two names":
+				both := &thing{[]string{key, "other " + key}}
+				for _, name := range both.names {
+					m[name] = both
+					x.Put(name, both)
+				}
+			case "delete":
+				delete(m, key)
+				x.Delete(key)
+			}
+		}
+		compare(t, &x, m, keys)
+		before, copied := maps.Clone(m), x.Clone()
+		for key := range m {
+			x.Delete(key)
+		}
+		compare(t, &x, nil, keys)
+		compare(t, &copied, before, keys)
+	})
+}
+
+func compare(t *rapid.T, x *Index[string, *thing], m map[string]*thing, keys int) {
+	for i := range keys + 1 {
+		for _, key := range []string{fmt.Sprint(i), "other " + fmt.Sprint(i)} {
+			if x.Get(key) != m[key] {
+				t.Fatalf("%q: found %v, want %v", key, x.Get(key), m[key])
+			}
+		}
+	}
+	found := map[*thing]int{}
+	for v := range x.All() {
+		found[v]++
+	}
+	want := map[*thing]int{}
+	for _, v := range m {
+		want[v]++
+	}
+	if x.Len() != len(m) || !maps.Equal(found, want) {
+		t.Fatalf("%d keys and %d values, want %d and %d", x.Len(), len(found), len(m), len(want))
+	}
+}
+
+// TestAnIndexIsSmallAndShrinks fills an Index, and takes all but a few of its values away.
+func TestAnIndexIsSmallAndShrinks(t *testing.T) {
+	const many = 100_000
+	x := New(hasName)
+	for i := range many {
+		key := fmt.Sprint(i)
+		x.Put(key, &thing{[]string{key}})
+	}
+	if per := float64(12*len(x.hashes)) / many; per > 18 {
+		t.Errorf("%.1f bytes for each key, want at most 18", per)
+	}
+	for i := 10; i < many; i++ {
+		x.Delete(fmt.Sprint(i))
+	}
+	if len(x.hashes) > 40 {
+		t.Errorf("%d slots for %d keys", len(x.hashes), x.Len())
+	}
+}
+
+// TestNothingIsAllocatedToFindAValue looks a value up that is there, and one that is not.
+func TestNothingIsAllocatedToFindAValue(t *testing.T) {
+	type ref struct{ kind, name string }
+	x := New(func(v *ref, key ref) bool { return *v == key })
+	x.Put(ref{"Service", "a"}, &ref{"Service", "a"})
+	there, absent := ref{"Service", "a"}, ref{"Service", "b"}
+	n := testing.AllocsPerRun(100, func() {
+		if x.Get(there) == nil || x.Get(absent) != nil {
+			t.Fatal("finds the wrong one")
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+	runtime.KeepAlive(x)
+}
