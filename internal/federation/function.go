@@ -19,12 +19,18 @@ type Function struct {
 	// Hostnames are the annotated names that the function got, or its default name;
 	// canonical: lower case, fully qualified; "*." begins a wildcard.
 	Hostnames []string
-	// VIPs are the annotated VIPs that the function got.
-	VIPs []netip.Addr
 	// Placements are sorted by cluster index. Functions with the same standing in a
 	// cluster share one, so there are few, and those in use stay in the processor's
 	// cache.
 	Placements Placements
+	// Unusual is never nil. Functions without anything unusual share one.
+	*Unusual
+}
+
+// Unusual is what few functions have.
+type Unusual struct {
+	// VIPs are the annotated VIPs that the function got.
+	VIPs []netip.Addr
 	// Refused are the clusters that Karmada names for the function but that are not
 	// candidates, with the reason; sorted by cluster.
 	Refused []Refusal

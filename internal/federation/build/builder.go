@@ -55,6 +55,8 @@ type Builder struct {
 	shared map[likeness]*federation.Placement
 	lists  lists
 
+	opened rare // of the entry between open and close
+
 	// What changed since the last build.
 	stale           []*entry
 	newWorkloads    []*federation.Workload
@@ -75,13 +77,39 @@ type entry struct {
 	gone     bool // the template was deleted
 	// asked are the hostnames that the entry may have unless another entry has them.
 	asked []string
+	// rare is never nil. Entries that have nothing of it share one: it is only changed between open and
+	// close.
+	*rare
+}
+
+// rare is what few entries have.
+type rare struct {
 	// vips are the annotated VIPs that its claims allow.
 	vips []netip.Addr
 	// barred are the faults because of which it may not have other hostnames or VIPs, or
 	// is not a function.
 	barred []federation.Fault
 	faults []federation.Fault
-	needs  *needs // nil if it needs nothing, as most do
+	needs  needs
+}
+
+// none is the rare of every entry that has nothing of it.
+var none = &rare{}
+
+// open lets the rare of the entry be changed, until close. One entry is open at a time.
+func (b *Builder) open(e *entry) {
+	b.opened = *e.rare
+	e.rare = &b.opened
+}
+
+func (b *Builder) close(e *entry) { e.rare = b.opened.kept() }
+
+// kept returns what an entry keeps of r.
+func (r rare) kept() *rare {
+	if r.vips == nil && r.barred == nil && r.faults == nil && r.needs.nothing() {
+		return none
+	}
+	return new(r)
 }
 
 // is reports whether the entry is that of the template with the reference.

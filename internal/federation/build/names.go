@@ -52,10 +52,12 @@ func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 }
 func (b *Builder) declare(t *federation.Template) {
 	e := b.entries.Get(t.Ref)
 	if e == nil {
-		e = &entry{template: t, index: -1}
+		e = &entry{template: t, index: -1, rare: none}
 		b.entries.Put(t.Ref, e)
 	}
 	b.touch(e)
+	b.open(e)
+	defer b.close(e)
 	e.template, e.gone = t, false
 	b.settleIn(t.Namespace)
 	if l, ok := selectsBy(t); ok {
@@ -76,6 +78,8 @@ func (b *Builder) declare(t *federation.Template) {
 // withdraw removes the entry's template from everything it takes part in.
 func (b *Builder) withdraw(e *entry) {
 	b.touch(e)
+	b.open(e)
+	defer b.close(e)
 	b.moveOut(e.template.Namespace)
 	if l, ok := selectsBy(e.template); ok {
 		leave(b.selecting, l, e)
@@ -86,10 +90,8 @@ func (b *Builder) withdraw(e *entry) {
 		b.unwatch(name, e)
 	}
 	b.withdrawVIPs(e)
-	if e.needs != nil { // the next version may have another date
-		b.vacate(e, e.needs.occupied, nil)
-		e.needs.occupied = nil
-	}
+	b.vacate(e, e.needs.occupied, nil) // the next version may have another date
+	e.needs.occupied = nil
 	e.gone, e.asked, e.barred = true, nil, nil
 }
 

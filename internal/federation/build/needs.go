@@ -16,6 +16,10 @@ type needs struct {
 	occupied  []netip.Addr     // addresses of its own that are VIPs of others
 }
 
+func (n *needs) nothing() bool {
+	return n.workloads == nil && n.lookups == nil && n.hosts == nil && n.occupied == nil
+}
+
 // lookup is the name of a load balancer.
 type lookup struct {
 	endpoint federation.Endpoint
@@ -24,10 +28,7 @@ type lookup struct {
 
 // use records what the entry now needs.
 func (b *Builder) use(e *entry, now needs) {
-	var before needs
-	if e.needs != nil {
-		before = *e.needs
-	}
+	before := e.needs
 	if !slices.Equal(before.workloads, now.workloads) {
 		for _, ref := range before.workloads {
 			leave(b.users, ref, e)
@@ -51,9 +52,7 @@ func (b *Builder) use(e *entry, now needs) {
 	}
 	b.useHosts(e, before.hosts, now.hosts)
 	b.vacate(e, before.occupied, now.occupied)
-	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
-		e.needs = new(now) // only here, because few entries need anything
-	}
+	e.needs = now
 	b.occupy(e, before.occupied, now.occupied)
 }
 

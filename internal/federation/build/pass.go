@@ -33,10 +33,11 @@ const maxClusters = 1 << 16
 // pass builds the functions of one build.
 type pass struct {
 	*Builder
-	making *entry
-	needs  needs                // of the function being built
-	probe  federation.ProbeSpec // the probe of its placements
-	said   said                 // of the function being built
+	making  *entry
+	needs   needs                // of the function being built
+	probe   federation.ProbeSpec // the probe of its placements
+	said    said                 // of the function being built
+	unusual federation.Unusual   // of the function being built
 }
 
 // trespasses returns a fault for each fixed address of t that t may not use.
@@ -61,9 +62,21 @@ func (b *Builder) trespasses(t *federation.Template) []federation.Fault {
 	return faults
 }
 
+// usual is that of every function that has nothing unusual.
+var usual = &federation.Unusual{}
+
+// kept returns what a function keeps of u.
+func kept(u federation.Unusual) *federation.Unusual {
+	if u.VIPs == nil && u.Refused == nil && u.Unplaced == "" {
+		return usual
+	}
+	return new(u)
+}
+
 // renew rebuilds the entry's function. A function that did not change keeps its value.
 func (b *pass) renew(e *entry) {
 	b.making, b.needs, b.said = e, needs{}, said{}
+	b.open(e)
 	before := e.faults
 	e.faults = slices.Clone(e.barred)
 	var f *federation.Function
@@ -77,10 +90,12 @@ func (b *pass) renew(e *entry) {
 	if e.faults = joined(e.faults, b.said); !slices.Equal(before, e.faults) {
 		b.faults.note(e)
 	}
+	b.close(e)
 }
 
 func (b *pass) make(t *federation.Template, hostnames []string) *federation.Function {
-	f := &federation.Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
+	b.unusual = federation.Unusual{VIPs: b.heldVIPs(b.making)}
+	f := &federation.Function{Template: t, Hostnames: hostnames, Unusual: &b.unusual}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
 			b.fault(t, annotation.Weights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
@@ -91,6 +106,7 @@ func (b *pass) make(t *federation.Template, hostnames []string) *federation.Func
 	}
 	b.probe = b.probeOf(f)
 	b.place(f)
+	f.Unusual = kept(b.unusual)
 	return f
 }
 

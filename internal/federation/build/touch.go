@@ -62,7 +62,7 @@ func (b *Builder) mayAnswer(e *entry, pred func(netip.Addr) bool) bool {
 			}
 		}
 	}
-	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.Any(pred) })
+	return slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.Any(pred) })
 }
 
 // touchSelectors touches the entries whose selectors may match new workloads.

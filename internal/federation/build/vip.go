@@ -32,7 +32,7 @@ type ownVIP struct {
 func newVIPs() vips {
 	first := func(_ netip.Addr, a, b *entry) bool { return older(a, b) }
 	declares := func(e *entry, vip netip.Addr) bool { return slices.Contains(e.vips, vip) }
-	occupies := func(e *entry, vip netip.Addr) bool { return e.needs != nil && slices.Contains(e.needs.occupied, vip) }
+	occupies := func(e *entry, vip netip.Addr) bool { return slices.Contains(e.needs.occupied, vip) }
 	return vips{
 		declared: newContest(declares, first), occupants: newContest(occupies, first),
 		disputed: map[netip.Addr]bool{}, in: map[ownVIP]int{}, gateways: map[netip.Addr]string{},

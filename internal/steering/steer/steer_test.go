@@ -21,7 +21,7 @@ import (
 
 // function is declared by the template, and not placed yet.
 func function(a federation.Annotated) *federation.Function {
-	return &federation.Function{Template: &federation.Template{Annotated: &a}}
+	return &federation.Function{Template: &federation.Template{Annotated: &a}, Unusual: &federation.Unusual{}}
 }
 
 // world is the paper's federation with functions placed in every cluster but mk-core.
