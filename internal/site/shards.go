@@ -18,7 +18,7 @@ var seed = maphash.MakeSeed()
 
 // part is a hash table in which a name is in the first free slot at or after its hash.
 type part[V any] struct {
-	slots []slot[V] // a power of two; at most half are taken
+	slots []slot[V] // at most three quarters are taken
 	taken int
 }
 
@@ -37,8 +37,8 @@ func (s shards[V]) get(name []byte) (v V, ok bool) {
 	if p == nil {
 		return v, false
 	}
-	hash, last := uint32(h>>shardBits), uint32(len(p.slots)-1) //nolint:gosec // the low bits
-	for i := hash & last; ; i = (i + 1) & last {
+	hash := uint32(h >> shardBits) //nolint:gosec // the low bits
+	for i := p.home(hash); ; i = p.after(i) {
 		at := &p.slots[i]
 		if at.name == "" {
 			return v, false
@@ -49,10 +49,21 @@ func (s shards[V]) get(name []byte) (v V, ok bool) {
 	}
 }
 
+// home returns the slot at which a search for the hash begins.
+func (p *part[V]) home(hash uint32) int {
+	return int(uint64(hash) * uint64(len(p.slots)) >> 32) //nolint:gosec // below the length
+}
+
+func (p *part[V]) after(slot int) int {
+	if slot++; slot == len(p.slots) {
+		return 0
+	}
+	return slot
+}
+
 // find returns the slot of the name, or the free slot where it would be.
 func (p *part[V]) find(name string, hash uint32) *slot[V] {
-	last := uint32(len(p.slots) - 1) //nolint:gosec // a part is small
-	for i := hash & last; ; i = (i + 1) & last {
+	for i := p.home(hash); ; i = p.after(i) {
 		if at := &p.slots[i]; at.name == "" || at.hash == hash && at.name == name {
 			return at
 		}
@@ -71,7 +82,8 @@ func (p *part[V]) resized(slots int, but string) *part[V] {
 	return n
 }
 
-// leastSlots is the size of a part's first table.
+// leastSlots is the size of a part's first table. A table that is too small or too large is replaced by one of
+// which half is taken.
 const leastSlots = 4
 
 // shardsEditor makes modified shards.
@@ -103,8 +115,8 @@ func (e *shardsEditor[V]) put(name string, v V) {
 	p, hash := e.own(name)
 	at := (*p).find(name, hash)
 	if at.name == "" {
-		if 2*(*p).taken >= len((*p).slots) {
-			*p = (*p).resized(2*len((*p).slots), "")
+		if 4*((*p).taken+1) > 3*len((*p).slots) {
+			*p = (*p).resized(2*((*p).taken+1), "")
 			at = (*p).find(name, hash)
 		}
 		(*p).taken++
@@ -115,8 +127,8 @@ func (e *shardsEditor[V]) put(name string, v V) {
 func (e *shardsEditor[V]) remove(name string) {
 	p, _ := e.own(name)
 	slots := len((*p).slots)
-	if slots > leastSlots && 8*(*p).taken < slots {
-		slots /= 2
+	if 4*(*p).taken < slots {
+		slots = max(leastSlots, 2*(*p).taken)
 	}
 	*p = (*p).resized(slots, name)
 }
