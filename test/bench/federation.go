@@ -85,6 +85,15 @@ func (s size) writeZone(w io.Writer, cluster int) {
 	}
 }
 
+// writeFeed writes the functions' routes as a policy zone, all at the first cluster:
+// what Nearcast's feed for one region has.
+func (s size) writeFeed(w io.Writer) {
+	fmt.Fprint(w, "$TTL 300\n@ SOA ns.test. h.test. 1 3600 600 86400 60\n@ NS ns.test.\n")
+	for f := range s.functions {
+		fmt.Fprintf(w, "%s.%s A %s\n", functionName(f), zone, clusterAddress(0))
+	}
+}
+
 // country is the code that stands for a cluster in the database.
 func country(cluster int) string {
 	return string([]byte{'A' + byte(cluster/26), 'A' + byte(cluster%26)})

@@ -68,6 +68,18 @@ func (p place) Direct() bool { return p.target.direct }
 // prometheus and errors.
 func (p place) Counted() bool { return p.target.counted }
 
+// Signed reports whether the server signs its answers.
+func (p place) Signed() bool { return p.target.asks == signatures }
+
+// Key is the base name of the files of the zone's key, as dnssec-keygen writes them.
+func (p place) Key() (string, error) { return p.world.key() }
+
+// Routes reports whether a resolver answers for functions' names too.
+func (p place) Routes() bool { return p.target.asks == mixed && p.target.rules > 0 }
+
+// Feed is the file of the functions' routes as a policy zone.
+func (p place) Feed() (string, error) { return p.world.feed(p.target.size) }
+
 // MetricsPort is a port that no target listens on.
 func (p place) MetricsPort() int { return p.Port + 1000 }
 

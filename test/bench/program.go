@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
@@ -18,25 +20,32 @@ type program struct {
 	args []string
 	// version are the arguments with which it prints its version.
 	version []string
+	// overlaid is set if it expects its package's files in /usr.
+	overlaid bool
 }
 
 var (
-	coreDNS  = program{"coredns", "", []string{"-conf", "DIR/Corefile"}, []string{"-version"}}
-	gdnsd    = program{"gdnsd", "gdnsd", []string{"-c", "DIR", "start"}, []string{"-h"}}
-	knot     = program{"knotd", "knot-module-geoip", []string{"-c", "DIR/knot.conf"}, []string{"-V"}}
-	nsd      = program{"nsd", "nsd", []string{"-d", "-c", "DIR/nsd.conf"}, []string{"-v"}}
-	powerDNS = program{"pdns_server", "pdns-backend-geoip", []string{"--config-dir=DIR"}, []string{"--version"}}
-	bind     = program{"named", "bind9", []string{"-g", "-c", "DIR/named.conf"}, []string{"-v"}}
-	unbound  = program{"unbound", "unbound", []string{"-d", "-c", "DIR/unbound.conf"}, []string{"-V"}}
+	coreDNS  = program{name: "coredns", args: []string{"-conf", "DIR/Corefile"}, version: []string{"-version"}}
+	gdnsd    = program{name: "gdnsd", debian: "gdnsd", args: []string{"-c", "DIR", "start"}, version: []string{"-h"}}
+	knot     = program{name: "knotd", debian: "knot-module-geoip", args: []string{"-c", "DIR/knot.conf"}, version: []string{"-V"}}
+	nsd      = program{name: "nsd", debian: "nsd", args: []string{"-d", "-c", "DIR/nsd.conf"}, version: []string{"-v"}}
+	powerDNS = program{name: "pdns_server", debian: "pdns-backend-geoip", args: []string{"--config-dir=DIR"}, version: []string{"--version"}}
+	bind     = program{name: "named", debian: "bind9", args: []string{"-g", "-c", "DIR/named.conf"}, version: []string{"-v"}}
+	unbound  = program{name: "unbound", debian: "unbound", args: []string{"-d", "-c", "DIR/unbound.conf"}, version: []string{"-V"}}
+	kresd    = program{name: "kresd", debian: "knot-resolver", args: []string{"-n", "-f", strconv.Itoa(runtime.NumCPU()), "-c", "DIR/kresd.conf", "DIR"}, version: []string{"-V"}, overlaid: true}
 	dnsperf  = program{name: "dnsperf", debian: "dnsperf", version: []string{"-h"}}
 )
 
-// get fetches the program's package, where there is one and the machine lacks it.
+// get fetches the program's package, where there is one and the machine lacks it, and
+// tries whether it can be run.
 func (p program) get() error {
 	if p.debian == "" {
 		return nil
 	}
-	_, err := peers.Get(p.name, p.debian)
+	found, err := peers.Get(p.name, p.debian)
+	if err == nil && p.overlaid {
+		_, err = found.Overlaid(nil)
+	}
 	return err
 }
 
@@ -53,6 +62,9 @@ func (p program) command(dir string, args []string) (*exec.Cmd, error) {
 	found, err := peers.Get(p.name, p.debian)
 	if err != nil {
 		return nil, err
+	}
+	if p.overlaid {
+		return found.Overlaid(nil, filled...)
 	}
 	return found.Command(filled...), nil
 }

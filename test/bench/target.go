@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,16 +68,24 @@ const (
 	plain workload = iota
 	// subnets are the same with one.
 	subnets
+	// signatures are the same with the flag DO too.
+	signatures
 	// names are for resolvers; no rule matches them.
 	names
+	// mixed are names, and functions' among them.
+	mixed
 )
 
 func (t target) queries() []query {
 	switch t.asks {
 	case plain:
-		return t.size.steered(false)
+		return t.size.steered()
 	case subnets:
-		return t.size.steered(true)
+		return t.size.located()
+	case signatures:
+		return t.size.signed()
+	case mixed:
+		return t.size.mixed()
 	default:
 		return resolved()
 	}
@@ -101,13 +110,17 @@ func (e expectation) check(server netip.AddrPort, timeout time.Duration) error {
 	return nil
 }
 
-// outcome is the code of a reply and the addresses in its answer.
+// outcome is the code of a reply, the addresses in its answer, and whether there is a
+// signature in it.
 func outcome(reply *dns.Msg) string {
 	words := []string{dns.RcodeToString[reply.Rcode]}
 	for _, rr := range reply.Answer {
 		if a, ok := rr.(*dns.A); ok {
 			words = append(words, a.A.String())
 		}
+	}
+	if slices.ContainsFunc(slices.Concat(reply.Answer, reply.Ns, reply.Extra), func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeRRSIG }) {
+		words = append(words, "signed")
 	}
 	return strings.Join(words, " ")
 }
@@ -119,6 +132,21 @@ func (t target) function(f int) string { return functionName(f) + "." + zone }
 // anything is expected of whoami, whose answer is empty.
 func anything(t target) []expectation {
 	return []expectation{{query{name: t.function(0)}, "NOERROR"}}
+}
+
+// signedAnything is expected of whoami behind a signer.
+func signedAnything(t target) []expectation {
+	return []expectation{{query{name: t.function(0), dnssec: true}, "NOERROR signed"}}
+}
+
+// signedNearest is expected of servers that steer and sign.
+func signedNearest(t target) []expectation {
+	expected := nearest(t)
+	for i := range expected {
+		expected[i].dnssec = true
+		expected[i].want += " signed"
+	}
+	return expected
 }
 
 // always is expected of servers that do not steer, or not by the option.
@@ -133,9 +161,14 @@ func always(cluster int) func(target) []expectation {
 func nearest(t target) []expectation {
 	last := min(t.size.functions, t.size.locations) - 1
 	return []expectation{
-		{query{t.function(0), t.size.location(0)}, at(t.size.regionOf(0))},
-		{query{t.function(last), t.size.location(last)}, at(t.size.regionOf(last))},
+		{query{name: t.function(0), subnet: t.size.location(0)}, at(t.size.regionOf(0))},
+		{query{name: t.function(last), subnet: t.size.location(last)}, at(t.size.regionOf(last))},
 	}
+}
+
+// routed is expected of resolvers that have functions' names too.
+func routed(t target) []expectation {
+	return append(always(0)(t), filtered(t)...)
 }
 
 // filtered is expected of resolvers: the last rule is in force.

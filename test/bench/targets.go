@@ -20,7 +20,7 @@ var inMemory = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: l
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
-		groups: append([]group{steering(), beyond(), policy(1_000_000, 3), scale()}, growth()...),
+		groups: append([]group{steering(), beyond(), signing(), policy(1_000_000, 3), carrier(100_000), scale()}, growth()...),
 		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
 	}
 }
@@ -61,7 +61,9 @@ func steering() group {
 				bounds: []bound{{mark: 4, measure: perQuery, to: "gdnsd, ECS", most: 2}, {mark: 4, measure: p99, to: "gdnsd, ECS", most: 1}}},
 			{name: "nearcast, direct, ECS, as deployed", program: coreDNS, config: "nearcast", direct: true, deployed: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
 				bounds: []bound{{mark: 4, measure: perQuery, to: "gdnsd, ECS", most: 2}, {mark: 4, measure: p99, to: "gdnsd, ECS", most: 1}}},
-			{name: "nearcast, prometheus, ECS", program: coreDNS, config: "nearcast", counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "whoami, prometheus, ECS", program: coreDNS, config: "whoami", counted: true, size: usual, asks: subnets, expects: anything, to: "whoami, ECS"},
+			{name: "nearcast, prometheus, ECS", program: coreDNS, config: "nearcast", counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, prometheus, ECS",
+				bounds: []bound{{mark: 5, measure: perQuery, to: "whoami, prometheus, ECS", most: 1.1}}},
 			{name: "nearcast, direct, prometheus, ECS", program: coreDNS, config: "nearcast", direct: true, counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
 			{name: "gdnsd, ECS", program: gdnsd, config: "gdnsd", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
 			{name: "Knot mod-geoip, ECS", program: knot, config: "knot-geoip", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},

@@ -68,6 +68,8 @@ type query struct {
 	name string
 	// subnet is the client-subnet option, none where it is invalid.
 	subnet netip.Prefix
+	// dnssec sets the flag DO.
+	dnssec bool
 }
 
 // message returns the query as a DNS message with identity 0, which dnsperf
@@ -75,10 +77,13 @@ type query struct {
 func (q query) message() *dns.Msg {
 	m := new(dns.Msg).SetQuestion(dns.Fqdn(q.name), dns.TypeA)
 	m.Id = 0
+	if !q.subnet.IsValid() && !q.dnssec {
+		return m
+	}
+	m.SetEdns0(1232, q.dnssec)
 	if !q.subnet.IsValid() {
 		return m
 	}
-	m.SetEdns0(1232, false)
 	opt := m.IsEdns0()
 	opt.Option = append(opt.Option, &dns.EDNS0_SUBNET{
 		Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(q.subnet.Bits()), Address: net.IP(q.subnet.Addr().AsSlice()),
@@ -89,19 +94,47 @@ func (q query) message() *dns.Msg {
 // asked is how many queries a workload has; dnsperf begins again at their end.
 const asked = 100_000
 
-// steered are queries for all functions from all locations, in no order; with
-// the option or without. They are the same in every run.
-func (s size) steered(subnets bool) []query {
+// steered are queries for all functions, in no order. They are the same in every run.
+func (s size) steered() []query { return s.shuffled(func(*query, *rand.Rand) {}) }
+
+// located are queries for all functions from all locations.
+func (s size) located() []query {
+	return s.shuffled(func(q *query, r *rand.Rand) { q.subnet = s.location(r.IntN(s.locations)) })
+}
+
+// signed are the same by clients that validate.
+func (s size) signed() []query {
+	all := s.located()
+	for i := range all {
+		all[i].dnssec = true
+	}
+	return all
+}
+
+// shuffled are queries for all functions in turn, each completed, and then mixed.
+func (s size) shuffled(complete func(*query, *rand.Rand)) []query {
 	random := rand.New(rand.NewPCG(uint64(s.functions), uint64(s.locations)))
 	queries := make([]query, asked)
 	for i := range queries {
 		queries[i].name = functionName(i%s.functions) + "." + zone
-		if subnets {
-			queries[i].subnet = s.location(random.IntN(s.locations))
-		}
+		complete(&queries[i], random)
 	}
 	random.Shuffle(asked, func(i, k int) { queries[i], queries[k] = queries[k], queries[i] })
 	return queries
+}
+
+// mixed are queries of clients whose resolver answers for functions too: one in four
+// is for a function, of no more than every cache has room for.
+func (s size) mixed() []query {
+	outside := resolved()
+	var all []query
+	for i, q := range outside {
+		all = append(all, q)
+		if i%3 == 0 {
+			all = append(all, query{name: functionName(i/3%s.functions) + "." + zone})
+		}
+	}
+	return all
 }
 
 // resolvedNames is few enough for every cache.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -40,7 +41,7 @@ func TestEveryPacketAsksForAFunctionFromALocation(t *testing.T) {
 		for f := range s.functions {
 			functions[functionName(f)+".fn.example.org."] = true
 		}
-		raw, err := stream(s.steered(true))
+		raw, err := stream(s.located())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func TestEveryPacketAsksForAFunctionFromALocation(t *testing.T) {
 }
 
 func TestPlainPacketsHaveNoOption(t *testing.T) {
-	for _, queries := range [][]query{sizesTried[0].steered(false), resolved()} {
+	for _, queries := range [][]query{sizesTried[0].steered(), resolved(), sizesTried[1].mixed()} {
 		raw, err := stream(queries)
 		if err != nil {
 			t.Fatal(err)
@@ -86,11 +87,11 @@ func TestPlainPacketsHaveNoOption(t *testing.T) {
 
 func TestTheWorkloadIsTheSameInEveryRun(t *testing.T) {
 	s := sizesTried[2]
-	first, err := stream(s.steered(true))
+	first, err := stream(s.located())
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := stream(s.steered(true))
+	second, err := stream(s.located())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +138,37 @@ func TestNoRuleMatchesAQuery(t *testing.T) {
 	for _, q := range resolved() {
 		if blocked[q.name] {
 			t.Errorf("%s is blocked", q.name)
+		}
+	}
+}
+
+func TestASignedWorkloadIsTheLocatedOneWithDO(t *testing.T) {
+	for _, s := range sizesTried {
+		all, located := s.signed(), s.located()
+		for i, q := range all {
+			m := q.message()
+			if opt := m.IsEdns0(); !opt.Do() || len(opt.Option) != 1 {
+				t.Fatalf("%s lacks DO or the subnet", m)
+			}
+			if q.dnssec = false; q != located[i] {
+				t.Fatalf("query %d is %+v, want %+v", i, q, located[i])
+			}
+		}
+	}
+}
+
+func TestOneInFourOfAMixedWorkloadIsForAFunction(t *testing.T) {
+	for _, s := range sizesTried {
+		functions, others := 0, 0
+		for _, q := range s.mixed() {
+			if strings.HasSuffix(q.name, "."+zone) {
+				functions++
+			} else {
+				others++
+			}
+		}
+		if others != resolvedNames || functions*3 < others || functions*3 > others+3 {
+			t.Errorf("%d functions and %d others", functions, others)
 		}
 	}
 }

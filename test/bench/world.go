@@ -70,6 +70,17 @@ func (w *world) zone(s size, cluster int) (string, error) {
 	})
 }
 
+func (w *world) feed(s size) (string, error) {
+	return w.made(fmt.Sprint("feed-", s.functions), func(path string) error { return write(path, s.writeFeed) })
+}
+
+// key returns the base name of the files of the zone's key.
+func (w *world) key() (string, error) {
+	base := filepath.Join(w.dir, "key")
+	_, err := w.made("key.private", func(string) error { return writeKey(base) })
+	return base, err
+}
+
 func (w *world) federation(s size) (string, error) {
 	return w.made(fmt.Sprintf("federation-%d-%d-%d-%d", s.clusters, s.functions, s.placements, s.locations), s.writeFederation)
 }

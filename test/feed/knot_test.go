@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -59,24 +58,12 @@ func TestKnotResolverTakesAFeed(t *testing.T) {
 }
 
 // knotCommand runs kresd with the libraries of its package: it looks for them at absolute
-// paths, but is not installed. The mounts are private to the process.
+// paths, but is not installed.
 func knotCommand(t *testing.T, kresd peers.Program, dir string) *exec.Cmd {
 	t.Helper()
-	modules, err := kresd.File("usr/lib/*/knot-resolver")
+	cmd, err := kresd.Overlaid([]string{peers.Library(t, "lua-cqueues")}, "-n", "-c", filepath.Join(dir, "kresd.conf"), dir)
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
 	}
-	usr := strings.TrimSuffix(filepath.Dir(filepath.Dir(filepath.Dir(modules))), "/")
-	cmd := kresd.Command("-n", "-c", filepath.Join(dir, "kresd.conf"), dir)
-	if usr == "/usr" {
-		return cmd
-	}
-	watching := peers.Library(t, "lua-cqueues")
-	mount := fmt.Sprintf("mount -t overlay overlay -o lowerdir=%s:%s/usr:/usr /usr", usr, watching)
-	if out, err := exec.Command("unshare", "--mount", "sh", "-c", mount).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: kresd is not installed, and private mounts are not possible: %v: %s", err, out)
-	}
-	private := exec.Command("unshare", append([]string{"--mount", "sh", "-c", mount + ` && exec "$0" "$@"`}, cmd.Args...)...)
-	private.Env = cmd.Env
-	return private
+	return cmd
 }

@@ -42,6 +42,27 @@ func (p Program) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Overlaid returns the program with arguments, in a mount namespace in which its package and the packages
+// unpacked at others lie over /usr: some programs look for their modules at absolute paths. It is an error if the
+// process may not mount.
+func (p Program) Overlaid(others []string, args ...string) (*exec.Cmd, error) {
+	cmd := p.Command(args...)
+	if p.root == "/" {
+		return cmd, nil
+	}
+	layers := filepath.Join(p.root, "usr")
+	for _, root := range others {
+		layers += ":" + filepath.Join(root, "usr")
+	}
+	mount := fmt.Sprintf("mount -t overlay overlay -o lowerdir=%s:/usr /usr", layers)
+	if out, err := exec.Command("unshare", "--mount", "sh", "-c", mount).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s is not installed, and private mounts are not possible: %w: %s", filepath.Base(p.path), err, out)
+	}
+	private := exec.Command("unshare", append([]string{"--mount", "sh", "-c", mount + ` && exec "$0" "$@"`}, cmd.Args...)...)
+	private.Env = cmd.Env
+	return private, nil
+}
+
 var mu sync.Mutex
 
 // Library returns the root of a Debian package that has no program, unpacked. If
