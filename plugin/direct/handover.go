@@ -10,6 +10,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/plugin/internal/stack"
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func newHandover(on *socket, s *dnsserver.Server, ctx context.Context) *handover
 		PacketConn: h, Net: "udp", TsigSecret: s.TsigSecret,
 		Handler:           dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) { s.ServeDNS(ctx, w, r) }),
 		NotifyStartedFunc: func() { close(h.started) },
-		DecorateReader:    wire.Decorate, MsgAcceptFunc: wire.Accept(nil), UDPSize: wire.Size,
+		DecorateWriter:    stack.Decorate(nil), DecorateReader: wire.Decorate, MsgAcceptFunc: wire.Accept(nil), UDPSize: wire.Size,
 	}
 	return h
 }

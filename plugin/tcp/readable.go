@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 	"google.golang.org/grpc"
 
+	"github.com/nearcast/nearcast/plugin/internal/stack"
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
@@ -88,7 +89,7 @@ func (s *server) ServePacket(p net.PacketConn) error {
 	made := s.servers.all[overUDP]
 	serves := &dns.Server{
 		PacketConn: p, Net: made.Net, Handler: made.Handler, TsigSecret: made.TsigSecret, MsgAcceptFunc: wire.Accept(made.MsgAcceptFunc),
-		DecorateWriter: made.DecorateWriter, DecorateReader: wire.Decorate, UDPSize: wire.Size,
+		DecorateWriter: stack.Decorate(made.DecorateWriter), DecorateReader: wire.Decorate, UDPSize: wire.Size,
 	}
 	s.servers.all[overUDP] = serves
 	s.servers.mu.Unlock()
