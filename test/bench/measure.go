@@ -64,6 +64,9 @@ func newRunner(p plan, w *world, g generator) *runner {
 	r := &runner{plan: p, world: w, generator: g, begin: time.Now()}
 	for _, group := range p.groups {
 		r.turns += len(group.targets) * p.rounds
+		if group.open {
+			r.turns += len(group.targets) * p.rounds * len(shares)
+		}
 	}
 	return r
 }
@@ -120,6 +123,9 @@ func (r *runner) measure(ctx context.Context, g group) (Table, error) {
 				return table, fmt.Errorf("%s: %w", servers[i].target.name, err)
 			}
 		}
+	}
+	if g.open {
+		return table, r.evenly(ctx, servers, table)
 	}
 	return table, nil
 }
@@ -201,10 +207,14 @@ func (r *runner) saturated(s *server) (Turn, error) {
 	return Turn{Queries: load.answered, Lasted: load.lasted, CPU: after - before}, nil
 }
 
-// progress prints what was found, and about how long the rest will take.
+// progress prints what was found of a turn.
 func (r *runner) progress(g group, row Row, round int) {
+	r.progressed("%s, round %d of %d: %-34s %6.1f µs/query %7.0f q/s", g.title, round+1, r.rounds, row.name, perQuery.of(row)[round], rate.of(row)[round])
+}
+
+// progressed prints what was found, and about how long the rest will take.
+func (r *runner) progressed(format string, found ...any) {
 	r.done++
 	left := time.Since(r.begin) / time.Duration(r.done) * time.Duration(r.turns-r.done)
-	log.Printf("%s, round %d of %d: %-34s %6.1f µs/query %7.0f q/s  (%d of %d turns, about %s left)",
-		g.title, round+1, r.rounds, row.name, perQuery.of(row)[round], rate.of(row)[round], r.done, r.turns, left.Round(time.Second))
+	log.Printf("%s  (%d of %d turns, about %s left)", fmt.Sprintf(format, found...), r.done, r.turns, left.Round(time.Second))
 }

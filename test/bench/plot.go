@@ -38,6 +38,9 @@ func (t Table) plots() []drawing {
 	if t.steady {
 		pictures = append(pictures, drawing{fmt.Sprintf("%s: p50 and p99 at %s queries a second", t.title, grouped(fixedRate)), name + "-latency.svg", drawLatency, tall})
 	}
+	if t.open {
+		pictures = append(pictures, drawing{t.title + ": p99 and p99.9 of an open loop", name + "-open.svg", drawSpells, func(rows int) vg.Length { return tall(rows * len(shares)) }})
+	}
 	return pictures
 }
 
@@ -122,6 +125,29 @@ func drawLatency(t Table, p *plot.Plot) error {
 			return err
 		}
 		if err := dot(p, row, lineOf(kept, i), p99, true); err != nil {
+			return err
+		}
+	}
+	widen(p)
+	return nil
+}
+
+// drawSpells has two dots for each server at each load.
+func drawSpells(t Table, p *plot.Plot) error {
+	var rows []Row
+	for _, percent := range shares {
+		for _, row := range t.Rows {
+			row.name = fmt.Sprintf("%s, %d %%", row.name, percent)
+			rows = append(rows, row)
+		}
+	}
+	overServers(p, rows, "µs to the answer: p99 (small), p99.9 (large, with least to most); logarithmic")
+	for i, row := range rows {
+		share := i / len(t.Rows)
+		if err := dot(p, row, lineOf(rows, i), open99.measure(share), false); err != nil {
+			return err
+		}
+		if err := dot(p, row, lineOf(rows, i), open999.measure(share), true); err != nil {
 			return err
 		}
 	}

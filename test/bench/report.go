@@ -27,6 +27,9 @@ func (r Results) report() string {
 			fmt.Fprintf(&b, "![%s](%s)\n", p.title, p.file)
 		}
 		b.WriteString("\n" + t.markdown())
+		if t.open {
+			b.WriteString("\n" + t.spells())
+		}
 	}
 	b.WriteString(reading)
 	b.WriteString(r.Machine.markdown())
@@ -117,6 +120,8 @@ The speaker has figures of its own, in [speaker/RESULTS.md](speaker/RESULTS.md).
 - **all rounds** is the CPU of all rounds divided by all their queries. Where it is well above the median, a few turns paid for
   all: Go collects garbage in bursts, the longer the more is kept, and a turn has one or none.
 - **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *fell behind* is one that did not answer so many.
+- **lost** is the part of an open loop's queries that no answer came to. At 90 % the sender needs most of a core, so that servers and
+  sender disturb each other; it does so alike for all servers of a table.
 - **MiB** are the proportional set size: after the start, and the most after a turn at saturation.
 - **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.
 - All servers of a table are up together, have as many threads as there are cores, and are asked 100,000 queries in one random

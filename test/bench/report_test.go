@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,6 +35,36 @@ func curve(cost ...float64) Table {
 		t.Rows = append(t.Rows, found(target{name: "nearcast, " + count(1+10*i, "things"), to: "whoami", at: 1 + 10*i}, c, c))
 	}
 	return t
+}
+
+func opened(p99 ...time.Duration) Table {
+	t := Table{group: group{title: "Evenness", text: "Text.", open: true}, Rows: []Row{found(target{name: "gdnsd"}, 5, 5), found(target{name: "nearcast", to: "gdnsd", bounds: even(open99, "gdnsd", 1.1)}, 6, 6)}}
+	for i := range t.Rows {
+		for range shares {
+			spell := Spell{P50: time.Microsecond, P99: p99[i], P999: 2 * p99[i], Sent: 1000, Lost: i}
+			t.Rows[i].Spells = append(t.Rows[i].Spells, []Spell{spell, spell})
+		}
+	}
+	return t
+}
+
+func TestEveryLoadOfAnOpenLoopIsJudged(t *testing.T) {
+	r := Results{Tables: []Table{opened(100*time.Microsecond, 110*time.Microsecond)}}
+	verdicts := r.verdicts()
+	if len(verdicts) != len(shares) {
+		t.Fatalf("got %d verdicts", len(verdicts))
+	}
+	for i, v := range verdicts {
+		if want := fmt.Sprintf("nearcast: p99 at %d %%", shares[i]); v.what != want || v.have != "1.10 ×" {
+			t.Errorf("got %s: %s, want %s: 1.10 ×", v.what, v.have, want)
+		}
+	}
+	text := r.report()
+	for _, want := range []string{"| gdnsd | 1.00 | 100 | 100–100 | 200 | 200–200 | none |", "| nearcast | 1.00 | 110 | 110–110 | 220 | 220–220 | 0.100 % |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
 }
 
 func TestARatioComparesValuesOfOneRound(t *testing.T) {
@@ -103,13 +134,13 @@ func TestEveryLineOfATableHasAsManyCells(t *testing.T) {
 }
 
 func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
-	r := Results{Rounds: 3, Tables: []Table{comparison(10, 20, 10), curve(10, 10.5)}}
+	r := Results{Rounds: 3, Tables: []Table{comparison(10, 20, 10), curve(10, 10.5), opened(time.Millisecond, time.Second)}}
 	dir := t.TempDir()
 	if err := r.drawAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile(`\]\((RESULTS-[^)]*\.svg)\)`).FindAllStringSubmatch(r.report(), -1)
-	if len(named) != 3 {
+	if len(named) != 5 {
 		t.Errorf("the report names %d plots", len(named))
 	}
 	for _, n := range named {

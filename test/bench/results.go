@@ -34,6 +34,8 @@ type Row struct {
 	// after a turn.
 	Rest, Loaded int64
 	Turns        []Turn
+	// Spells are those of an open loop, by share, and then by round.
+	Spells [][]Spell
 }
 
 // Turn is what was found of a target in a round.

@@ -43,8 +43,8 @@ type group struct {
 	// flat is the mark that the ratio must not move along the axis; 0 for none.
 	flat    int
 	targets []target
-	// steady has turns at a fixed rate too.
-	steady bool
+	// steady has turns at a fixed rate too, open an open loop at the shares.
+	steady, open bool
 	// starts is how often each is started, to see how long it loads.
 	starts int
 }
