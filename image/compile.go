@@ -18,13 +18,17 @@ const (
 	full    = "full"
 )
 
-// programs are the directories of Nearcast's programs, and their build tags. Without gRPC's tracer,
-// which nothing here shows, the linker drops methods that are never called: 7 MB of the speaker.
-var programs = map[string]string{minimal: "minimal,grpcnotrace", full: "grpcnotrace"}
+// programs are the directories of Nearcast's programs: the command is part of coredns, and the lab is in no image.
+var programs = map[string]compiled{
+	minimal: {"minimal,grpcnotrace", []string{"github.com/nearcast/nearcast/cmd/coredns", "github.com/nearcast/nearcast/cmd/nearcast-speaker"}},
+	full:    {"grpcnotrace", []string{"github.com/nearcast/nearcast/cmd/coredns"}},
+}
 
-// commands are Nearcast's programs in images: not the lab, which is in no image.
-var commands = []string{
-	"github.com/nearcast/nearcast/cmd/coredns", "github.com/nearcast/nearcast/cmd/nearcast", "github.com/nearcast/nearcast/cmd/nearcast-speaker",
+// compiled are packages that are compiled into one directory, with their build tags. Without gRPC's tracer, which
+// nothing here shows, the linker drops methods that are never called: 7 MB of the speaker.
+type compiled struct {
+	tags     string
+	packages []string
 }
 
 // compile builds Nearcast's programs and the functions for an architecture into a new directory, so that they
@@ -51,9 +55,9 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 const quiet = 20 * time.Second
 
 func compileInto(ctx context.Context, dir, architecture string, step func(string)) error {
-	for folder, tags := range programs {
+	for folder, p := range programs {
 		messages := &progress.Build{Step: step}
-		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", commands...)
+		cmd := build(ctx, architecture, p.tags, filepath.Join(dir, folder)+"/", p.packages...)
 		cmd.Stderr = messages
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("compile: %w\n%s", err, messages.Messages())

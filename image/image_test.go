@@ -31,8 +31,9 @@ var ours = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	args := []string{"build", "-ldflags=-s -w", "-tags=" + programs[minimal], "-o", filepath.Join(dir, minimal) + "/"}
-	cmd := exec.Command("go", append(args, commands...)...)
+	p := programs[minimal]
+	args := []string{"build", "-ldflags=-s -w", "-tags=" + p.tags, "-o", filepath.Join(dir, minimal) + "/"}
+	cmd := exec.Command("go", append(args, p.packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -47,24 +48,29 @@ func TestMain(m *testing.M) {
 }
 
 // fresh assembles an image of our programs.
-func fresh() (made, error) {
+func fresh(r recipe) (made, error) {
 	dir, err := ours()
 	if err != nil {
 		return made{}, err
 	}
-	return assemble(parts{recipe: nearcast(), dir: dir, architecture: runtime.GOARCH, revision: "0123abcd", created: at})
+	return assemble(parts{recipe: r, dir: dir, architecture: runtime.GOARCH, revision: "0123abcd", created: at})
 }
 
-var once = sync.OnceValues(fresh)
+var (
+	once        = sync.OnceValues(func() (made, error) { return fresh(nearcast()) })
+	onceSpeaker = sync.OnceValues(func() (made, error) { return fresh(speaker()) })
+)
 
-// image returns an image that all tests share.
+// image returns the resolver's image, which all tests share.
 func image(t *testing.T) made {
 	t.Helper()
-	m, err := once()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return must(once())
+}
+
+// speakerImage returns the speaker's image, which all tests share.
+func speakerImage(t *testing.T) made {
+	t.Helper()
+	return must(onceSpeaker())
 }
 
 func TestTheImageAndItsProgramsHaveOneVersion(t *testing.T) {
@@ -72,7 +78,7 @@ func TestTheImageAndItsProgramsHaveOneVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range nearcast().programs {
+	for _, p := range append(nearcast().programs, speaker().programs...) {
 		out, err := exec.Command(filepath.Join(dir, p.from), "--version").CombinedOutput()
 		if line, _, _ := strings.Cut(string(out), "\n"); err != nil || !strings.HasSuffix(line, " "+version.Nearcast) {
 			t.Errorf("%s prints %q, %v; the version is %s", p.from, line, err, version.Nearcast)
@@ -107,7 +113,7 @@ func put(t *testing.T, images ...made) string {
 }
 
 func TestTheSameProgramsMakeTheSameImage(t *testing.T) {
-	again, err := fresh()
+	again, err := fresh(nearcast())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +143,7 @@ func TestTheBillOfMaterialsNamesWhatWasLinked(t *testing.T) {
 	if err := json.Unmarshal(image(t).materials, &bom); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"std", "github.com/coredns/coredns", "github.com/miekg/dns", "github.com/osrg/gobgp/v4"} {
+	for _, want := range []string{"std", "github.com/coredns/coredns", "github.com/miekg/dns", "github.com/spf13/cobra"} {
 		found := false
 		for _, c := range *bom.Components {
 			found = found || c.Name == want && c.Version != "" && c.PackageURL == "pkg:golang/"+want+"@"+c.Version

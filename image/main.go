@@ -1,5 +1,5 @@
 // Command image makes the container images, for several architectures and without a container engine: CoreDNS with
-// Nearcast's plugins, the speaker and the command; and the functions. The same sources and the same Go version give
+// Nearcast's plugins and the command; the speaker; and the functions. The same sources and the same Go version give
 // the same bytes.
 //
 // It writes an OCI image layout with all architectures and its provenance. For each architecture it writes an
@@ -108,11 +108,11 @@ func (o order) make(ctx context.Context, architecture string, shelf *shelf) erro
 		return err
 	}
 	defer os.RemoveAll(compiled) //nolint:errcheck // it is below the directory for temporary files
-	of, err := functionImages()
+	recipes, err := images()
 	if err != nil {
 		return err
 	}
-	for _, r := range append(of, nearcast(), nearcastFull()) {
+	for _, r := range recipes {
 		made, err := assemble(parts{recipe: r, dir: compiled, architecture: architecture, revision: o.revision, created: o.created})
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)

@@ -61,7 +61,7 @@ func TestOnlyACommitIsPinned(t *testing.T) {
 // a release; before the first one there are none.
 func TestManifestsNameImagesByTheirDigests(t *testing.T) {
 	ours := map[string]bool{}
-	for _, r := range append(must(functionImages()), nearcast(), nearcastFull()) {
+	for _, r := range must(images()) {
 		ours["nearcast/"+r.name+":"+version.Nearcast+r.variant] = true
 	}
 	nearcasts := regexp.MustCompile(`(?m)\bimage: ["']?(nearcast/[^\s"']+)`)

@@ -27,31 +27,56 @@ type part struct {
 // file is the base name of the image's files, before the architecture.
 func (r recipe) file() string { return r.name + r.variant }
 
-// nearcast is what is deployed in every cluster: CoreDNS with the plugins that its uses
-// need.
+// images are all of ours.
+func images() ([]recipe, error) {
+	recipes, err := functionImages()
+	return append(recipes, speaker(), nearcast(), nearcastFull()), err
+}
+
+// bin is where images have their programs.
+const bin = "usr/local/bin/"
+
+// path has `kubectl exec` find them.
+const path = "PATH=/usr/local/bin"
+
+// trusted has programs find the authorities of system().
+const trusted = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+
+// nearcast is what answers queries in every cluster: CoreDNS with the plugins that its uses need.
 func nearcast() recipe {
-	return resolver("", minimal, "CoreDNS with nearcast, rpz, ddr and direct, and the plugins beside them; the speaker; the command")
+	return resolver("", minimal, "CoreDNS with nearcast, rpz, ddr and direct, and the plugins beside them; the command")
 }
 
 // nearcastFull is the same with all of CoreDNS's plugins.
 func nearcastFull() recipe {
-	return resolver("-full", full, "CoreDNS with all of its plugins, nearcast, rpz, ddr and direct; the speaker; the command")
+	return resolver("-full", full, "CoreDNS with all of its plugins, nearcast, rpz, ddr and direct; the command")
 }
 
-// resolver returns an image of the programs in a directory of compiled files.
+// resolver returns an image of the CoreDNS in a directory of compiled files. Called nearcast, it is the command.
 func resolver(variant, folder, description string) recipe {
-	at := func(name string, capability []byte) part {
-		return part{entry: entry{name: "usr/local/bin/" + name, mode: 0o755, capability: capability}, from: folder + "/" + name}
-	}
 	return recipe{
 		name: "coredns", variant: variant, title: "Nearcast", description: description,
-		files:    system(),
-		programs: []part{at("nearcast", nil), at("nearcast-speaker", nil), at("coredns", mayBindService())},
+		files:    append(system(), entry{name: bin + "nearcast", mode: 0o777, link: "coredns"}),
+		programs: []part{{entry: entry{name: bin + "coredns", mode: 0o755, capability: mayBindService()}, from: folder + "/coredns"}},
 		start: v1.Config{
-			Env:          []string{"PATH=/usr/local/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"},
-			Entrypoint:   []string{"/usr/local/bin/coredns"},
+			Env:          []string{path, trusted},
+			Entrypoint:   []string{"/" + bin + "coredns"},
 			Cmd:          []string{"-conf", "/etc/nearcast/Corefile"},
 			ExposedPorts: map[string]struct{}{"53/udp": {}, "53/tcp": {}},
+		},
+	}
+}
+
+// speaker is what announces addresses, for clusters whose nodes peer with a router.
+func speaker() recipe {
+	return recipe{
+		name: "speaker", title: "Nearcast's speaker", description: "announces a site's shared addresses by BGP while the site can serve them",
+		files:    system(),
+		programs: []part{{entry: entry{name: bin + "nearcast-speaker", mode: 0o755}, from: minimal + "/nearcast-speaker"}},
+		start: v1.Config{
+			Env:        []string{path, trusted},
+			Entrypoint: []string{"/" + bin + "nearcast-speaker"},
+			Cmd:        []string{"--config", "/etc/nearcast/speaker.yaml"},
 		},
 	}
 }
@@ -71,7 +96,7 @@ func functionImages() ([]recipe, error) {
 			files:    system(),
 			programs: []part{{entry: entry{name: "function", mode: 0o755}, from: name}},
 			start: v1.Config{
-				Env:          []string{"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"},
+				Env:          []string{trusted},
 				Entrypoint:   []string{"/function"},
 				ExposedPorts: map[string]struct{}{"8080/tcp": {}},
 			},

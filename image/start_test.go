@@ -54,8 +54,18 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 		if !strings.Contains(status, "de-wide") {
 			t.Errorf("nearcast status:\n%s", status)
 		}
-		if text := run(t, root, "/usr/local/bin/nearcast-speaker", "--help"); !strings.Contains(text, "Announce shared addresses") {
-			t.Errorf("nearcast-speaker --help:\n%s", text)
+	})
+}
+
+// TestTheSpeakersImageStartsWithoutCapabilities: what the speaker does with the addresses needs one,
+// and its file none.
+func TestTheSpeakersImageStartsWithoutCapabilities(t *testing.T) {
+	root, config := unpacked(t, put(t, speakerImage(t)), "speaker")
+	inNamespace(t, func() {
+		cmd := confined(root, config.Config.Entrypoint[0], "--help")
+		cmd.SysProcAttr.AmbientCaps = nil
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Announce shared addresses") {
+			t.Errorf("%s --help: %v\n%s", config.Config.Entrypoint[0], err, out)
 		}
 	})
 }
@@ -79,9 +89,9 @@ func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
 	})
 }
 
-// TestTheImageForARM64Runs compiles the other architecture and runs it in QEMU's user
+// TestTheImagesForARM64RunAndAreSmall compiles the other architecture and runs it in QEMU's user
 // emulation.
-func TestTheImageForARM64Runs(t *testing.T) {
+func TestTheImagesForARM64RunAndAreSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED with -short: it compiles all programs for arm64")
 	}
@@ -91,20 +101,23 @@ func TestTheImageForARM64Runs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	m, err := assemble(parts{recipe: nearcast(), dir: dir, architecture: "arm64", created: at})
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, config := unpackedAs(t, put(t, m), "coredns-arm64")
-	for program, want := range map[string]string{
-		config.Config.Entrypoint[0] + " -plugins": "\nnearcast\n",
-		"/usr/local/bin/nearcast --help":          "explain",
-		"/usr/local/bin/nearcast-speaker --help":  "Announce shared addresses",
+	for _, c := range []struct {
+		recipe
+		program, argument, want string
+	}{
+		{nearcast(), "coredns", "-plugins", "\nnearcast\n"},
+		{nearcast(), "nearcast", "--help", "explain"},
+		{speaker(), "nearcast-speaker", "--help", "Announce shared addresses"},
 	} {
-		words := strings.Fields(program)
-		out, err := qemu.Command(append([]string{filepath.Join(root, words[0])}, words[1:]...)...).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("%s: %v\n%s", program, err, out)
+		m, err := assemble(parts{recipe: c.recipe, dir: dir, architecture: "arm64", created: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		small(t, m)
+		root, _ := unpackedAs(t, put(t, m), c.name+"-arm64")
+		out, err := qemu.Command(filepath.Join(root, bin, c.program), c.argument).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s %s: %v\n%s", c.program, c.argument, err, out)
 		}
 	}
 }

@@ -101,16 +101,20 @@ func differences(a, b any, path string) (all []string) {
 	return all
 }
 
-func TestTheChartHasTheVersionOfItsImage(t *testing.T) {
+func TestTheChartHasTheVersionOfItsImages(t *testing.T) {
 	c := packed(t)
 	text, err := os.ReadFile(versionFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	version := strings.TrimSpace(string(text))
-	image, _, _ := strings.Cut(fmt.Sprint(c.Values["image"]), "@")
-	if c.Metadata.Version != version || c.Metadata.AppVersion != version || image != "nearcast/coredns:"+version {
-		t.Errorf("chart %s of %s with %s; the version is %s", c.Metadata.Version, c.Metadata.AppVersion, c.Values["image"], version)
+	if c.Metadata.Version != version || c.Metadata.AppVersion != version {
+		t.Errorf("chart %s of %s; the version is %s", c.Metadata.Version, c.Metadata.AppVersion, version)
+	}
+	for value, name := range map[string]string{"image": "nearcast/coredns:", "speakerImage": "nearcast/speaker:"} {
+		if image, _, _ := strings.Cut(fmt.Sprint(c.Values[value]), "@"); image != name+version {
+			t.Errorf("%s is %s, want %s", value, image, name+version)
+		}
 	}
 }
 
@@ -163,7 +167,8 @@ func TestEachValueChangesItsFieldsAlone(t *testing.T) {
 		"a cluster that YAML takes for a number": {object{"cluster": "1"}, []string{"ConfigMap/nearcast/data/cluster"}, nil},
 		"zone":                                   {object{"zone": "fn.example.net"}, []string{corefile, speaker}, map[string]string{"Corefile": "\nfn.example.net {\n    bind 198.51.100.53\n", "speaker.yaml": "name: fn.example.net, type: SOA"}},
 		"address":                                {object{"address": "198.51.100.54"}, []string{corefile, speaker}, map[string]string{"Corefile": "bind 198.51.100.54\n", "speaker.yaml": `"198.51.100.54:53"`}},
-		"image":                                  {object{"image": "registry.example.org/nearcast:1"}, []string{pod + "/containers/0/image", pod + "/initContainers/0/image", pod + "/initContainers/1/image"}, nil},
+		"image":                                  {object{"image": "registry.example.org/nearcast:1"}, []string{pod + "/initContainers/1/image"}, nil},
+		"speakerImage":                           {object{"speakerImage": "registry.example.org/speaker:1"}, []string{pod + "/containers/0/image", pod + "/initContainers/0/image"}, nil},
 		"access":                                 {object{"karmadaSecret": "karmada-access-de-wide"}, []string{pod + "/volumes/0/secret/secretName"}, nil},
 		"corefile":                               {object{"corefile": "{{ .Values.zone }} {\n    whoami\n}\n"}, []string{corefile}, map[string]string{"Corefile": "fn.example.org {\n    whoami\n}\n"}},
 		"locations":                              {object{"locations": "192.0.2.0/24,mk\n"}, []string{"ConfigMap/nearcast/data/locations.csv"}, map[string]string{"locations.csv": "192.0.2.0/24,mk\n"}},

@@ -18,7 +18,7 @@ func TestTheChartHasWhatArtifactHubShows(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(c.Metadata.Annotations["artifacthub.io/images"]), &images); err != nil {
 		t.Fatal(err)
 	}
-	if len(images) != 1 || images[0].Image != c.Values["image"] {
+	if len(images) != 2 || images[0].Image != c.Values["image"] || images[1].Image != c.Values["speakerImage"] {
 		t.Errorf("artifacthub.io/images has %v, but the chart deploys %v", images, c.Values["image"])
 	}
 	for _, key := range []string{"category", "license", "prerelease"} {

@@ -59,7 +59,7 @@ func write(manifests, version, dir string) error {
 	if err := stamp(filepath.Join(dir, "Chart.yaml"), version); err != nil {
 		return err
 	}
-	image, err := imageIn(filepath.Join(dir, "values.yaml"))
+	images, err := imagesIn(filepath.Join(dir, "values.yaml"))
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func write(manifests, version, dir string) error {
 		if err != nil {
 			return err
 		}
-		text, err := part.template(objects, values(image))
+		text, err := part.template(objects, values(images))
 		if err != nil {
 			return err
 		}
@@ -80,17 +80,22 @@ func write(manifests, version, dir string) error {
 	return nil
 }
 
-// imageIn returns the image of the chart's values, with its digest.
-func imageIn(path string) (string, error) {
+// images are those of the chart's values, with their digests.
+type images struct {
+	Resolver string `json:"image"`
+	Speaker  string `json:"speakerImage"`
+}
+
+func imagesIn(path string) (images, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", err
+		return images{}, err
 	}
-	var values struct{ Image string }
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+	var i images
+	if err := yaml.Unmarshal(text, &i); err != nil {
+		return images{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return values.Image, nil
+	return i, nil
 }
 
 // stamp adds the version of the chart, which is that of the software it deploys.

@@ -19,12 +19,13 @@ var parts = []part{
 	{"monitoring", `.Values.monitoring`},
 }
 
-// values replace what is specific in the manifests. The image is that of the chart's own values.
-func values(image string) *strings.Replacer {
+// values replace what is specific in the manifests. The images are those of the chart's own values.
+func values(of images) *strings.Replacer {
 	return strings.NewReplacer(
 		"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
 		"namespace: nearcast-resolver", "namespace: {{ .Release.Namespace }}",
-		"image: "+image, "image: {{ .Values.image | quote }}",
+		"image: "+of.Resolver, "image: {{ .Values.image | quote }}",
+		"image: "+of.Speaker, "image: {{ .Values.speakerImage | quote }}",
 
 		"secretName: karmada-access", "secretName: {{ .Values.karmadaSecret | quote }}",
 		"cluster: unnamed", "cluster: {{ .Values.cluster | quote }}",

@@ -46,7 +46,7 @@ var rules = []rule{
 	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"lab"}, why: "one package runs WebAssembly"},
 	{from: "lab/functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
 	{from: "cmd/nearcast", to: module + "lab", why: "the lab is a program of its own, with a router and a runtime that the command needs not carry"},
-	{from: "", to: module + "cmd", why: "programs are not libraries"},
+	{from: "", to: module + "cmd", but: []string{"cmd/nearcast", "cmd/coredns"}, why: "programs are not libraries, but for the command, which coredns is too when it is called so"},
 	{from: "", to: module + "internal/testkit/coredns", but: []string{"internal/testkit"}, why: "a server within a test is for tests"},
 	{from: "", to: module + "internal/testkit/fixture", but: []string{"internal/testkit", "test/bench"}, why: "fixtures are for tests and benchmarks"},
 }
