@@ -1,0 +1,153 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// file4 returns a file with the chunks.
+func file4(chunks ...[]byte) []byte {
+	var file bytes.Buffer
+	f := &frameWriter{to: &file}
+	_ = f.begin(firstLine(format, "k")) // a Buffer never fails
+	for _, chunk := range append(chunks, nil) {
+		_ = f.write(chunk)
+	}
+	return file.Bytes()
+}
+
+// chunksOf returns the chunks of what is written.
+func chunksOf(t testing.TB, c Contents) (all [][]byte) {
+	t.Helper()
+	var file bytes.Buffer
+	if err := write(&file, "k", c); err != nil {
+		t.Fatal(err)
+	}
+	for rest := file.Bytes()[len(firstLine(format, "k")):]; ; {
+		n := binary.LittleEndian.Uint32(rest)
+		if n == 0 {
+			return all
+		}
+		all = append(all, rest[frameHead:frameHead+n])
+		rest = rest[frameHead+n:]
+	}
+}
+
+// many returns functions that fill several chunks, in their order.
+func many(n int) (all []federation.Object) {
+	for i := range n {
+		name := fmt.Sprintf("function-%05d", i)
+		all = append(all, &federation.Template{Meta: federation.Meta{
+			Ref: federation.Ref{Kind: "Service", Namespace: fmt.Sprint("ns", i%7), Name: name}, UID: strings.Repeat("u", 36),
+			Annotations: federation.Annotations{{Key: "nearcast.dev/ttl", Value: fmt.Sprint(1 + i%3)}},
+		}})
+	}
+	return all
+}
+
+// TestChunksAreJoinedInTheirOrder reads several, with what a shape has in each of them.
+func TestChunksAreJoinedInTheirOrder(t *testing.T) {
+	saved := Contents{Objects: many(10_000)}
+	if n := len(chunksOf(t, saved)); n < 3 {
+		t.Fatalf("%d chunks", n)
+	}
+	got := reread(t, saved)
+	if len(got.Objects) != len(saved.Objects) {
+		t.Fatalf("%d objects", len(got.Objects))
+	}
+	for i, o := range got.Objects {
+		o, want := o.(*federation.Template), saved.Objects[i].(*federation.Template)
+		if o.Ref != want.Ref || o.TTL.Seconds() != float64(1+i%3) {
+			t.Fatalf("%d: %s, TTL %s", i, o.Ref, o.TTL)
+		}
+	}
+}
+
+// TestAFrameIsOnlyGoodInItsPlace exchanges two frames, and leaves one out.
+func TestAFrameIsOnlyGoodInItsPlace(t *testing.T) {
+	chunks := chunksOf(t, Contents{Objects: many(10_000)})
+	file := file4(chunks...)
+	first := len(firstLine(format, "k"))
+	second := first + frameHead + len(chunks[0])
+	third := second + frameHead + len(chunks[1])
+	for name, moved := range map[string][]byte{
+		"exchanged": bytes.Join([][]byte{file[:first], file[second:third], file[first:second], file[third:]}, nil),
+		"left out":  bytes.Join([][]byte{file[:first], file[second:]}, nil),
+		"twice":     bytes.Join([][]byte{file[:second], file[first:]}, nil),
+	} {
+		if _, err := read(bytes.NewReader(moved), "k"); err == nil || err.Error() != "is damaged: checksum mismatch" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestSizesThatLieAllocateNothing has a frame, a count and a text that claim more than
+// there is, with right checksums.
+func TestSizesThatLieAllocateNothing(t *testing.T) {
+	huge := binary.AppendUvarint(nil, math.MaxInt64)
+	lies := map[string][]byte{
+		"texts":     huge,
+		"a text":    append([]byte{1}, huge...),
+		"shapes":    append([]byte{0}, huge...),
+		"a shape":   append([]byte{0, 1}, huge...),
+		"a number":  bytes.Repeat([]byte{0xff}, 40),
+		"members":   append([]byte{0, 0}, huge...),
+		"a tag":     append([]byte{0, 0, 0}, huge...),
+		"addresses": append([]byte{0, 0, 0, byte(tagLookup), 0}, huge...),
+	}
+	for name, chunk := range lies {
+		lies[name] = file4(chunk)
+	}
+	frame := file4(make([]byte, 100))
+	binary.LittleEndian.PutUint32(frame[len(firstLine(format, "k")):], math.MaxUint32)
+	lies["a frame"] = frame
+	for name, file := range lies {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := read(bytes.NewReader(file), "k")
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.HasPrefix(err.Error(), "is damaged: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+			t.Errorf("%s: %d octets were allocated", name, n)
+		}
+	}
+}
+
+// FuzzChunk reads a chunk with a right checksum: what is read can be built, and is the same
+// when it is written and read again.
+func FuzzChunk(f *testing.F) {
+	f.Add([]byte{})
+	for _, chunk := range chunksOf(f, contents(f)) {
+		f.Add(chunk)
+	}
+	f.Fuzz(func(t *testing.T, chunk []byte) {
+		c, err := read(bytes.NewReader(file4(chunk)), "k")
+		if err != nil {
+			return
+		}
+		state(c.Objects)
+		c.Refused = nil
+		if again := reread(t, c); !reflect.DeepEqual(again, c) {
+			t.Errorf("%+v\nbecame %+v", c, again)
+		}
+	})
+}
+
+// FuzzFile reads anything.
+func FuzzFile(f *testing.F) {
+	f.Add([]byte(magic))
+	f.Add(file4([]byte{0, 0, 0}))
+	f.Fuzz(func(_ *testing.T, file []byte) {
+		_, _ = read(bytes.NewReader(file), "k") // it must not panic
+	})
+}

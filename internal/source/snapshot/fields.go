@@ -1,0 +1,299 @@
+package snapshot
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/steering/health"
+)
+
+// Most objects differ from many others only in their names and a few other values. What
+// these have in common is their shape, which a chunk has once; so it has each list of a
+// binding's members. TestEveryFieldIsKept holds that each field is in the shape or among
+// the object's own, or is derived.
+
+// The kinds of objects, as shapes begin with them.
+const (
+	kindCluster uint8 = iota
+	kindTemplate
+	kindWorkload
+	kindBinding
+	kindExposure
+)
+
+// newObject returns an empty object of the kind; nil if there is no such kind.
+func newObject(kind uint8) federation.Object {
+	switch kind {
+	case kindCluster:
+		return &federation.Cluster{}
+	case kindTemplate:
+		return &federation.Template{}
+	case kindWorkload:
+		return &federation.Workload{}
+	case kindBinding:
+		return &federation.Binding{}
+	case kindExposure:
+		return &federation.MultiClusterService{}
+	}
+	return nil
+}
+
+// copyOf returns a copy of the object that shares everything that it points to.
+func copyOf(o federation.Object) federation.Object {
+	switch o := o.(type) {
+	case *federation.Cluster:
+		return new(*o)
+	case *federation.Template:
+		return new(*o)
+	case *federation.Workload:
+		return new(*o)
+	case *federation.Binding:
+		return new(*o)
+	case *federation.MultiClusterService:
+		return new(*o)
+	}
+	return nil
+}
+
+// writeShape writes the kind of the object and what it has in common with others.
+func (w *wire) writeShape(o federation.Object) {
+	var kind uint8
+	switch o.(type) {
+	case *federation.Cluster:
+		kind = kindCluster
+	case *federation.Template:
+		kind = kindTemplate
+	case *federation.Workload:
+		kind = kindWorkload
+	case *federation.Binding:
+		kind = kindBinding
+	case *federation.MultiClusterService:
+		kind = kindExposure
+	}
+	number(w, &kind, kindExposure)
+	w.shape(o)
+}
+
+// readShape returns an object with what writeShape wrote.
+func (w *wire) readShape() federation.Object {
+	var kind uint8
+	number(w, &kind, kindExposure)
+	o := newObject(kind)
+	if w.shape(o); len(w.data) > 0 {
+		w.fail("a shape has %d octets more than its fields", len(w.data))
+	}
+	return o
+}
+
+func (w *wire) shape(o federation.Object) {
+	m := federation.MetaOf(o)
+	w.everywhere(&m.Group)
+	w.everywhere(&m.Kind)
+	w.everywhere(&m.Namespace)
+	w.dictionary(&m.Labels, w.common)
+	list(w, (*[]federation.Annotation)(&m.Annotations), func(a *federation.Annotation) {
+		w.everywhere(&a.Key)
+		w.common(&a.Value)
+		signed(w, &a.Below)
+	})
+	w.everywhere(&m.Origin.File)
+	switch o := o.(type) {
+	case *federation.Cluster:
+		w.cluster(o)
+	case *federation.Template:
+		w.template(o)
+	case *federation.Workload:
+		w.common(&o.RuntimeClass)
+	case *federation.Binding:
+		w.binding(o)
+	case *federation.MultiClusterService:
+		list(w, &o.Providers, w.everywhere)
+	}
+}
+
+// own is what an object has for itself.
+func (w *wire) own(o federation.Object) {
+	m := federation.MetaOf(o)
+	w.text(&m.Name)
+	w.text(&m.UID)
+	w.time(&m.Created)
+	signed(w, &m.Origin.Line)
+	switch o := o.(type) {
+	case *federation.Template:
+		w.dictionary(&o.Selector, w.text)
+	case *federation.Workload:
+		w.dictionary(&o.PodLabels, w.text)
+	case *federation.Binding:
+		w.beginning(&o.Resource.Name, o.Name)
+	}
+}
+
+// beginning is a text with which whole usually begins, as names of bindings begin with
+// the resource's. What was read is then a part of whole.
+func (w *wire) beginning(s *string, whole string) {
+	begins := strings.HasPrefix(whole, *s)
+	if w.flags(&begins); !begins {
+		w.text(s)
+		return
+	}
+	n := uint64(len(*s))
+	if number(w, &n, uint64(len(whole))); w.reading {
+		*s = whole[:n]
+	}
+}
+
+// cluster leaves out what the annotations say.
+func (w *wire) cluster(c *federation.Cluster) {
+	w.everywhere(&c.Region)
+	list(w, &c.Zones, w.everywhere)
+	number(w, &c.Ready, federation.ReadyUnknown)
+	w.float(&c.Used)
+	w.common(&c.Leaving)
+}
+
+func (w *wire) template(t *federation.Template) {
+	number(w, &t.TCPPort, 1<<16-1)
+	list(w, &t.Numbers, func(n *federation.PortNumbers) {
+		w.port(&n.Port)
+		w.port(&n.Target)
+		w.port(&n.Node)
+	})
+	list(w, &t.Ports, func(p *federation.Port) {
+		w.everywhere(&p.Name)
+		w.everywhere(&p.Protocol)
+		w.port(&p.Number)
+	})
+	w.flags(&t.Balanced, &t.Announced)
+}
+
+func (w *wire) port(p *uint16) { number(w, p, 1<<16-1) }
+
+func (w *wire) binding(b *federation.Binding) {
+	w.everywhere(&b.Resource.Group)
+	w.everywhere(&b.Resource.Kind)
+	w.everywhere(&b.Resource.Namespace)
+	list(w, &b.Evictions, func(e *federation.Eviction) {
+		w.everywhere(&e.Cluster)
+		w.flags(&e.Purged)
+	})
+	w.message(&b.Unscheduled)
+}
+
+// writeMembers writes what bindings of many namespaces have in common: their clusters, and
+// what is seen there.
+func (w *wire) writeMembers(all []federation.Member) {
+	w.count(len(all), leastMember)
+	var o federation.Observed
+	for i := range all {
+		m := &all[i]
+		name, seen := m.Cluster(), m.IsSeen()
+		w.common(&name)
+		w.flags(&m.Placed, &seen)
+		signed(w, &m.Replicas)
+		if seen {
+			o = m.Observed()
+			w.observed(&o)
+		}
+	}
+}
+
+// leastMember is the least number of octets of a member.
+const leastMember = 3
+
+// readMembers returns what writeMembers wrote.
+func (w *wire) readMembers() []federation.Member {
+	b := federation.Binding{Members: make([]federation.Member, 0, w.count(0, leastMember))}
+	var o federation.Observed
+	for last := ""; len(w.data) > 0; {
+		var name string
+		var placed, seen bool
+		var replicas int32
+		w.common(&name)
+		w.flags(&placed, &seen)
+		signed(w, &replicas)
+		if o = (federation.Observed{}); seen {
+			w.observed(&o)
+		}
+		if name <= last && len(b.Members) > 0 {
+			w.fail("the member %q is after %q", name, last) // sorted, they are added at the end
+		}
+		if w.err != nil {
+			break
+		}
+		if last = name; placed {
+			b.Place(name, replicas)
+		}
+		if seen {
+			b.Observe(name, o)
+		}
+	}
+	return b.Members
+}
+
+func (w *wire) observed(o *federation.Observed) {
+	counted := o.Capacity != nil
+	special := o.Message != "" || o.Unread != "" || !o.LoadBalancer.Equal(federation.Endpoint{}) || len(o.LoadBalancerNames) > 0
+	w.flags(&o.Applied, &o.WasApplied, &o.Idle, &counted, &special)
+	number(w, &o.Health, federation.Unhealthy)
+	if counted {
+		if w.reading {
+			o.Capacity = &federation.Capacity{}
+		}
+		signed(w, &o.Capacity.Desired)
+		signed(w, &o.Capacity.Ready)
+		signed(w, &o.Capacity.Added)
+	}
+	if special {
+		w.common(&o.Message)
+		w.common(&o.Unread)
+		w.endpoint(&o.LoadBalancer)
+		list(w, &o.LoadBalancerNames, w.common)
+	}
+}
+
+func (w *wire) endpoint(e *federation.Endpoint) {
+	w.family(&e.V4, netip.Addr.Is4)
+	w.family(&e.V6, isSix)
+	w.port(&e.Port)
+	w.flags(&e.Gateway)
+}
+
+// isSix reports whether the address is of IPv6, and not an address of IPv4 in its form.
+func isSix(a netip.Addr) bool { return a.Is6() && !a.Is4In6() }
+
+// message is text of others; reading it shortens and escapes what the disk may have.
+func (w *wire) message(s *string) {
+	if w.common(s); w.reading && *s != "" {
+		*s = brief.Text(*s)
+	}
+}
+
+func (w *wire) target(t *federation.Target) {
+	w.everywhere((*string)(&t.Kind))
+	address(w, &t.Addr)
+	w.common(&t.Host)
+	w.common(&t.Path)
+	number(w, &t.Expect.From, 1<<16-1)
+	number(w, &t.Expect.To, 1<<16-1)
+	w.common(&t.Expect.Header)
+	w.common(&t.Expect.Value)
+	w.common(&t.Expect.Body)
+}
+
+// verdict leaves out Stale, which every verdict of a snapshot is.
+func (w *wire) verdict(v *health.Verdict) {
+	number(w, &v.State, health.Down)
+	w.message(&v.Reason)
+	signed(w, &v.RTT)
+	w.float(&v.Load)
+	w.flags(&v.Shaky, &v.Flapping)
+	w.time(&v.Since)
+	v.Stale = v.Stale || w.reading
+}
+
+func (w *wire) times(t *times) {
+	w.time(&t.Saved)
+	w.time(&t.Confirmed)
+}

@@ -1,0 +1,191 @@
+package snapshot
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
+	"github.com/nearcast/nearcast/internal/source/manifest"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+)
+
+// derived are the fields that a snapshot does not have, because reading it sets them.
+var derived = map[string]string{
+	"Cluster.Coordinates": "annotation.Parse", "Cluster.Gateways": "annotation.Parse", "Cluster.Cost": "annotation.Parse",
+	"Template.Annotated": "annotation.Parse", "Endpoint.VIP": "package build", "Verdict.Stale": "every verdict is",
+	"Binding.Members": "set below, as its Members have no settable fields",
+}
+
+// filler fills values with what no two fields have in common.
+type filler struct{ n int64 }
+
+func (f *filler) fill(v reflect.Value) {
+	f.n++
+	switch v.Addr().Interface().(type) {
+	case *time.Time:
+		v.Set(reflect.ValueOf(time.Unix(f.n, 5)))
+		return
+	case *netip.AddrPort:
+		v.Set(reflect.ValueOf(netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:80", f.n%256))))
+		return
+	case *federation.Health, *federation.Readiness, *health.State:
+		v.SetUint(2)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString(fmt.Sprint("s", f.n))
+	case reflect.Float64:
+		v.SetFloat(float64(f.n) / 8)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		v.SetInt(-f.n)
+	case reflect.Uint16, reflect.Uint8:
+		v.SetUint(uint64(f.n))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			f.fill(v.Index(i))
+		}
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		f.fill(key)
+		f.fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		f.fields(v)
+	default:
+		panic(v.Type())
+	}
+}
+
+func (f *filler) fields(v reflect.Value) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		switch name := v.Type().Name() + "." + field.Name; {
+		case derived[name] != "":
+		case name == "Endpoint.V4":
+			v.Field(i).Set(reflect.ValueOf([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}))
+		case name == "Endpoint.V6":
+			v.Field(i).Set(reflect.ValueOf([]netip.Addr{netip.MustParseAddr("2001:db8::1")}))
+		default:
+			f.fill(v.Field(i))
+		}
+	}
+}
+
+// reread returns what is read of what is written.
+func reread(t *testing.T, c Contents) Contents {
+	t.Helper()
+	var file bytes.Buffer
+	if err := write(&file, "k", c); err != nil {
+		t.Fatal(err)
+	}
+	read, err := read(bytes.NewReader(file.Bytes()), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+// TestEveryFieldIsKept fills every field that package federation or health has: one that is
+// added and not written fails here.
+func TestEveryFieldIsKept(t *testing.T) {
+	var f filler
+	var objects []federation.Object
+	for kind := range kindExposure + 1 {
+		o := newObject(kind)
+		f.fields(reflect.ValueOf(o).Elem())
+		federation.MetaOf(o).Annotations = federation.Annotations{{Key: "nearcast.dev/cost", Value: "2", Below: 3}}
+		if _, function := o.(*federation.Template); function {
+			federation.MetaOf(o).Annotations[0].Key = "nearcast.dev/ttl"
+		}
+		if b, ok := o.(*federation.Binding); ok {
+			var seen federation.Observed
+			f.fields(reflect.ValueOf(&seen).Elem())
+			b.Place("a", 3)
+			b.Observe("b", seen)
+			b.Observe("c", federation.Observed{Capacity: &federation.Capacity{}})
+			b.Resource.Name = b.Name[:2]
+		}
+		objects = append(objects, o)
+	}
+	var target federation.Target
+	var verdict health.Verdict
+	var endpoint federation.Endpoint
+	for _, v := range []any{&target, &verdict, &endpoint} {
+		f.fields(reflect.ValueOf(v).Elem())
+	}
+	want := Contents{
+		Saved: time.Unix(9, 8), Confirmed: time.Unix(7, 6), Objects: objects,
+		Verdicts: map[federation.Target]health.Verdict{target: verdict}, Lookups: map[string]federation.Endpoint{"lb.example.": endpoint},
+	}
+	got := reread(t, want)
+	for i, o := range got.Objects {
+		switch o := o.(type) {
+		case *federation.Cluster:
+			o.Cost = nil
+		case *federation.Template:
+			if o.TTL != 2*time.Second {
+				t.Errorf("the annotations were not parsed: %+v", o.Annotated)
+			}
+			o.Annotated = nil
+		}
+		if !reflect.DeepEqual(o, objects[i]) {
+			t.Errorf("%+v\nwant %+v", o, objects[i])
+		}
+	}
+	stale(want.Verdicts)
+	got.Objects, want.Objects = nil, nil
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+func stale(all map[federation.Target]health.Verdict) {
+	for target, v := range all {
+		v.Stale = true
+		all[target] = v
+	}
+}
+
+// TestASourceThatSaysTheSameChangesNothing: after a restart, a source lists what the
+// snapshot had, and the first answers are right already.
+func TestASourceThatSaysTheSameChangesNothing(t *testing.T) {
+	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(
+		fixture.Function{Name: "a", Clusters: fixture.ThreeNames, Created: "2026-01-10T08:00:00Z"},
+		fixture.Function{Name: "b", Clusters: fixture.ThreeNames[:1], Annotations: map[string]string{"nearcast.dev/hostname": "b.example.org", "nearcast.dev/port": "https=8443"}},
+		fixture.Function{Name: "c", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()},
+		fixture.Function{Name: "d", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()},
+	)})
+	listing, err := manifest.New(dir).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := staging.NewStore()
+	store.Restore(reread(t, Contents{Objects: listing.Objects()}).Objects, time.Now())
+	cookie := store.Changes(0, func(staging.Changes) {})
+	if listing, err = manifest.New(dir).Load(); err != nil {
+		t.Fatal(err)
+	}
+	store.Replace(listing)
+	store.Changes(cookie, func(changes staging.Changes) {
+		if changes.Everything {
+			t.Error("the store does not know what changed")
+		}
+		for c := range changes.Objects {
+			t.Errorf("%s changed from\n%+v to\n%+v", c.Ref, c.Was, c.Is)
+		}
+	})
+}
