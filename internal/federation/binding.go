@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"unique"
@@ -132,47 +131,4 @@ func (b *Binding) Place(cluster string, replicas int32) {
 func (b *Binding) Observe(cluster string, o Observed) {
 	o.Message, o.Unread = brief.Text(o.Message), brief.Text(o.Unread)
 	b.named(cluster).seen = o.shared()
-}
-
-// written is the form of a Binding in snapshots.
-type written struct {
-	Meta
-	Resource    Ref
-	Members     []writtenMember
-	Evictions   []Eviction `json:",omitempty"`
-	Unscheduled string     `json:",omitempty"`
-}
-
-type writtenMember struct {
-	Cluster  string
-	Placed   bool      `json:",omitempty"`
-	Replicas int32     `json:",omitempty"`
-	Seen     *Observed `json:",omitempty"`
-}
-
-// MarshalJSON writes the binding for a snapshot.
-func (b *Binding) MarshalJSON() ([]byte, error) {
-	w := written{b.Meta, b.Resource, make([]writtenMember, len(b.Members)), b.Evictions, b.Unscheduled}
-	for i, m := range b.Members {
-		w.Members[i] = writtenMember{m.Cluster(), m.Placed, m.Replicas, m.seen}
-	}
-	return json.Marshal(w)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (b *Binding) UnmarshalJSON(data []byte) error {
-	var w written
-	if err := json.Unmarshal(data, &w); err != nil {
-		return err
-	}
-	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Unscheduled: brief.Text(w.Unscheduled), Members: make([]Member, 0, len(w.Members))}
-	for _, m := range w.Members {
-		if m.Placed {
-			b.Place(m.Cluster, m.Replicas)
-		}
-		if m.Seen != nil {
-			b.Observe(m.Cluster, *m.Seen)
-		}
-	}
-	return nil
 }

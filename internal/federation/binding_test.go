@@ -1,40 +1,12 @@
 package federation
 
 import (
-	"encoding/json"
 	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
 	"unsafe"
 )
-
-func TestABindingIsReadFromASnapshot(t *testing.T) {
-	const text = `{"Group":"work.karmada.io","Kind":"ResourceBinding","Namespace":"ns","Name":"web-service",` +
-		`"Resource":{"Kind":"Service","Namespace":"ns","Name":"web"},"Evictions":[{"Cluster":"c"}],"Members":[` +
-		`{"Cluster":"b","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1}},` +
-		`{"Cluster":"c","Seen":{"WasApplied":true,"Message":"refused"}},{"Cluster":"a","Placed":true}]}`
-	var b Binding
-	if err := json.Unmarshal([]byte(text), &b); err != nil {
-		t.Fatal(err)
-	}
-	want := &Binding{Meta: Meta{Ref: Ref{"work.karmada.io", "ResourceBinding", "ns", "web-service"}}, Resource: Ref{"", "Service", "ns", "web"}, Evictions: []Eviction{{Cluster: "c"}}}
-	want.Place("a", 0)
-	want.Place("b", 2)
-	want.Observe("b", Observed{Applied: true, Health: Healthy})
-	want.Observe("c", Observed{WasApplied: true, Message: "refused"})
-	if !reflect.DeepEqual(&b, want) {
-		t.Errorf("%+v, want %+v", b, want)
-	}
-	written, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var again Binding
-	if err := json.Unmarshal(written, &again); err != nil || !reflect.DeepEqual(&again, want) {
-		t.Errorf("%s is read as %+v (%v), want %+v", written, again, err, want)
-	}
-}
 
 // There is a Member for each function in each cluster.
 func TestCommonObservationsAreKeptOnce(t *testing.T) {

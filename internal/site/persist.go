@@ -16,8 +16,8 @@ const (
 	saveChanged = 5 * time.Second
 	saveAnyway  = time.Minute
 	// saveShare is the ratio of the pause between saves to the duration of a save; the
-	// pause is at most mostPause. A save of a hundred thousand functions takes seconds,
-	// and must not occupy a core.
+	// pause is at most mostPause. A save of a hundred thousand functions takes some
+	// tenths of a second on a good disk, and must not occupy a slow one.
 	saveShare = 20
 	mostPause = 5 * time.Minute
 )
@@ -56,10 +56,12 @@ func (s *Site) persist(ctx context.Context) {
 		if view == nil || !synced {
 			return // the snapshot on disk is as good
 		}
-		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts(), Lookups: s.resolver.Found()}
-		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents)
+		began := time.Now()
+		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), snapshot.State{
+			Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.All(), Lookups: s.resolver.Found(),
+		})
 		at = time.Now()
-		next = at.Add(min(saveShare*at.Sub(contents.Saved), mostPause))
+		next = at.Add(min(saveShare*at.Sub(began), mostPause))
 		switch failed, recovered := disk.Tried(err); {
 		case failed != nil:
 			s.log.Warningf("%v", failed)

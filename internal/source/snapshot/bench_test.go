@@ -64,12 +64,12 @@ func BenchmarkSnapshot(b *testing.B) {
 	for _, of := range federations {
 		c := federationOf(of.functions, of.placements, of.clusters, of.uneven)
 		var file bytes.Buffer
-		if err := write(&file, "k", c); err != nil {
+		if err := write(&file, "k", c.Saved, held(c)); err != nil {
 			b.Fatal(err)
 		}
 		name := fmt.Sprintf("%dx%dof%d-uneven=%t", of.functions, of.placements, of.clusters, of.uneven)
 		b.Run("save/"+name, func(b *testing.B) {
-			measure(b, func() error { return write(io.Discard, "k", c) })
+			measure(b, func() error { return write(io.Discard, "k", c.Saved, held(c)) })
 			b.ReportMetric(float64(file.Len())/float64(of.functions), "octets/function")
 		})
 		b.Run("load/"+name, func(b *testing.B) {

@@ -28,7 +28,7 @@ func file4(chunks ...[]byte) []byte {
 func chunksOf(t testing.TB, c Contents) (all [][]byte) {
 	t.Helper()
 	var file bytes.Buffer
-	if err := write(&file, "k", c); err != nil {
+	if err := write(&file, "k", c.Saved, held(c)); err != nil {
 		t.Fatal(err)
 	}
 	for rest := file.Bytes()[len(firstLine(format, "k")):]; ; {

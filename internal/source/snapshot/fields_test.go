@@ -89,7 +89,7 @@ func (f *filler) fields(v reflect.Value) {
 func reread(t *testing.T, c Contents) Contents {
 	t.Helper()
 	var file bytes.Buffer
-	if err := write(&file, "k", c); err != nil {
+	if err := write(&file, "k", c.Saved, held(c)); err != nil {
 		t.Fatal(err)
 	}
 	read, err := read(bytes.NewReader(file.Bytes()), "k")

@@ -52,6 +52,29 @@ func TestTheFormatBeforeIsReadWhole(t *testing.T) {
 	}
 }
 
+// TestABindingOfTheFormatBeforeIsReadWhole has members out of order, and one of which
+// nothing is seen.
+func TestABindingOfTheFormatBeforeIsReadWhole(t *testing.T) {
+	c, err := read(bytes.NewReader(file3([]byte(`{"Binding":{"Group":"work.karmada.io","Kind":"ResourceBinding","Namespace":"ns","Name":"web-service",`+
+		`"Resource":{"Kind":"Service","Namespace":"ns","Name":"web"},"Evictions":[{"Cluster":"c"}],"Unscheduled":"none fits","Members":[`+
+		`{"Cluster":"b","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1}},`+
+		`{"Cluster":"c","Seen":{"WasApplied":true,"Message":"refused"}},{"Cluster":"a","Placed":true}]}}`))), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &federation.Binding{
+		Meta:     federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}},
+		Resource: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Evictions: []federation.Eviction{{Cluster: "c"}}, Unscheduled: "none fits",
+	}
+	want.Place("a", 0)
+	want.Place("b", 2)
+	want.Observe("b", federation.Observed{Applied: true, Health: federation.Healthy})
+	want.Observe("c", federation.Observed{WasApplied: true, Message: "refused"})
+	if len(c.Objects) != 1 || !reflect.DeepEqual(c.Objects[0], want) {
+		t.Errorf("%+v, want %+v", c.Objects, want)
+	}
+}
+
 // TestABadAnnotationOfTheFormatBeforeIsRefusedAlone has one on a cluster, which counts
 // without it.
 func TestABadAnnotationOfTheFormatBeforeIsRefusedAlone(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -29,17 +30,26 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// Contents are what a source held, and the verdicts of the probes.
+// State is what a source holds, and the verdicts of the probes. Save reads each of them
+// once.
+type State struct {
+	// Confirmed is when the source last agreed with its origin.
+	Confirmed time.Time
+	Objects   []federation.Object
+	Verdicts  iter.Seq2[federation.Target, health.Verdict]
+	// Lookups are the addresses last seen for load balancers' names.
+	Lookups map[string]federation.Endpoint
+}
+
+// Contents are a State as it is read.
 type Contents struct {
-	// Saved is when the file was written; Confirmed is when the source last agreed with
-	// its origin.
+	// Saved is when the file was written.
 	Saved, Confirmed time.Time
 	Objects          []federation.Object
 	Verdicts         map[federation.Target]health.Verdict
-	// Lookups are the addresses last seen for load balancers' names.
-	Lookups map[string]federation.Endpoint
+	Lookups          map[string]federation.Endpoint
 	// Refused are the faults of objects in the file, or of parts of them, that this
-	// version does not accept. Save ignores it.
+	// version does not accept.
 	Refused []federation.Fault
 }
 
@@ -80,29 +90,29 @@ type verdict struct {
 	Verdict health.Verdict
 }
 
-// Save writes the contents of the source with the key to the path, readable only by its
+// Save writes the state of the source with the key to the path, readable only by its
 // owner.
-func Save(path, key string, c Contents) error {
-	if err := folder.Replace(path, func(w io.Writer) error { return write(w, key, c) }); err != nil {
+func Save(path, key string, s State) error {
+	if err := folder.Replace(path, func(w io.Writer) error { return write(w, key, time.Now(), s) }); err != nil {
 		return fmt.Errorf("snapshot %s: %w", path, err)
 	}
 	return nil
 }
 
-func write(f io.Writer, key string, c Contents) error {
+func write(f io.Writer, key string, now time.Time, s State) error {
 	frames := &frameWriter{to: f}
 	if err := frames.begin(firstLine(format, key)); err != nil {
 		return err
 	}
 	e := newEncoder(frames)
-	e.times(times{c.Saved, c.Confirmed})
-	for _, o := range c.Objects {
+	e.times(times{now, s.Confirmed})
+	for _, o := range s.Objects {
 		e.object(o)
 	}
-	for target, v := range c.Verdicts {
+	for target, v := range s.Verdicts {
 		e.verdict(target, v)
 	}
-	for name, at := range c.Lookups {
+	for name, at := range s.Lookups {
 		e.lookup(name, at)
 	}
 	return e.end()

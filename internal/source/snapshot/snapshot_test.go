@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -43,6 +44,11 @@ func contents(t testing.TB) Contents {
 	}
 }
 
+// held returns the contents as a source holds them.
+func held(c Contents) State {
+	return State{Confirmed: c.Confirmed, Objects: c.Objects, Verdicts: maps.All(c.Verdicts), Lookups: c.Lookups}
+}
+
 func state(objects []federation.Object) *federation.State {
 	store := staging.NewStore()
 	for _, o := range objects {
@@ -56,7 +62,7 @@ func TestLoadReturnsWhatWasSaved(t *testing.T) {
 	if _, err := Load(path, "karmada x"); !errors.Is(err, ErrNone) {
 		t.Errorf("before it was saved: %v", err)
 	}
-	if err := Save(path, "karmada x", saved); err != nil {
+	if err := Save(path, "karmada x", held(saved)); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := Load(path, "karmada x")
@@ -72,7 +78,7 @@ func TestLoadReturnsWhatWasSaved(t *testing.T) {
 			t.Errorf("verdict %+v, want %+v", loaded.Verdicts[target], v)
 		}
 	}
-	if !loaded.Confirmed.Equal(saved.Confirmed) || !loaded.Saved.Equal(saved.Saved) {
+	if !loaded.Confirmed.Equal(saved.Confirmed) || time.Since(loaded.Saved) > time.Hour {
 		t.Error("the times differ")
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -90,7 +96,7 @@ func TestTheLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 		}
 	}
 	before := time.Now().Add(-2 * time.Hour)
-	if err := errors.Join(os.Chtimes(old, before, before), Save(path, "karmada x", contents(t))); err != nil {
+	if err := errors.Join(os.Chtimes(old, before, before), Save(path, "karmada x", held(contents(t)))); err != nil {
 		t.Fatal(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
@@ -103,7 +109,7 @@ func TestTheLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 // and reads it for another source.
 func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
-	if err := Save(path, "karmada x", contents(t)); err != nil {
+	if err := Save(path, "karmada x", held(contents(t))); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(path)
@@ -147,7 +153,7 @@ func TestReasonsAreCut(t *testing.T) {
 		v.Reason = "header X is \x1b[31m" + strings.Repeat("A", 1<<16)
 		saved.Verdicts[target] = v
 	}
-	if err := Save(path, "karmada x", saved); err != nil {
+	if err := Save(path, "karmada x", held(saved)); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := Load(path, "karmada x")

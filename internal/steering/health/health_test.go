@@ -192,6 +192,29 @@ func TestARemovedTargetIsForgotten(t *testing.T) {
 	})
 }
 
+// TestAllYieldsWhatIsThereWhileTargetsChange uses the Prober between two targets, as its
+// other users do while a snapshot is written.
+func TestAllYieldsWhatIsThereWhileTargetsChange(t *testing.T) {
+	p := New(Default, nil)
+	seed := map[federation.Target]Verdict{target(1): {State: Up}, target(2): {State: Down}}
+	p.Change([]federation.Target{target(1), target(2), target(3)}, nil, seed)
+	for yielded, v := range p.All() {
+		if v != p.Verdict(yielded) || v.State != seed[yielded].State {
+			t.Errorf("%s: %+v", yielded, v)
+		}
+		p.Change([]federation.Target{target(4)}, []federation.Target{target(1), target(2), target(3)}, nil)
+	}
+	n := 0
+	for yielded := range p.All() {
+		if n++; yielded != target(4) {
+			t.Errorf("%s is yielded and no longer a target", yielded)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d targets", n)
+	}
+}
+
 func TestASeedHoldsUntilProbesDisagree(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)

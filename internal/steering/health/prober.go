@@ -2,6 +2,9 @@ package health
 
 import (
 	"context"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -163,6 +166,24 @@ func (p *Prober) Verdicts() map[federation.Target]Verdict {
 		all[target] = t.verdict
 	}
 	return all
+}
+
+// All yields every target with its verdict, without a copy of them all. Between two of them
+// the Prober may be used, and change.
+func (p *Prober) All() iter.Seq2[federation.Target, Verdict] {
+	return func(yield func(federation.Target, Verdict) bool) {
+		p.mu.Lock()
+		tasks := slices.AppendSeq(make([]*task, 0, len(p.tasks)), maps.Values(p.tasks))
+		p.mu.Unlock()
+		for _, t := range tasks {
+			p.mu.Lock()
+			verdict, removed := t.verdict, t.removed
+			p.mu.Unlock()
+			if !removed && !yield(t.target, verdict) {
+				return
+			}
+		}
+	}
 }
 
 // Settled reports whether every target has been probed at least once.
