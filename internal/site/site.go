@@ -214,8 +214,17 @@ func (s *Site) WaitFirst(d time.Duration) error {
 // retry is the delay before a source that failed to start is tried again.
 const retry = 5 * time.Second
 
+// follow reads the source. A Site that was restored answers first: to read a hundred
+// thousand functions takes all processors for seconds.
 func (s *Site) follow(ctx context.Context) {
 	warn := s.warner()
+	if restored := !s.store.Confirmed().IsZero(); restored {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.first:
+		}
+	}
 	again(ctx, func() error { return s.source.Run(ctx, s.store, warn) }, warn)
 }
 
