@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -28,6 +29,9 @@ type filler struct{ n int64 }
 func (f *filler) fill(v reflect.Value) {
 	f.n++
 	switch v.Addr().Interface().(type) {
+	case *time.Duration:
+		v.SetInt(f.n)
+		return
 	case *time.Time:
 		v.Set(reflect.ValueOf(time.Unix(f.n, 5)))
 		return
@@ -150,6 +154,16 @@ func TestEveryFieldIsKept(t *testing.T) {
 	got.Objects, want.Objects = nil, nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+// TestNumbersThatAreNotFiniteSpoilNothingElse: a cluster may report any quantities.
+func TestNumbersThatAreNotFiniteSpoilNothingElse(t *testing.T) {
+	for _, n := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		c := reread(t, Contents{Objects: []federation.Object{&federation.Cluster{Used: n, Region: "r"}}})
+		if got := c.Objects[0].(*federation.Cluster); got.Used != 0 || got.Region != "r" {
+			t.Errorf("%g: %+v", n, got)
+		}
 	}
 }
 

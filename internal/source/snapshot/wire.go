@@ -105,9 +105,14 @@ func (w *wire) flags(all ...*bool) {
 	}
 }
 
+// float is a finite number. Any other is written as 0, or the whole file could not be read.
 func (w *wire) float(v *float64) {
 	if !w.reading {
-		w.data = binary.LittleEndian.AppendUint64(w.data, math.Float64bits(*v))
+		n := *v
+		if !finite(n) {
+			n = 0
+		}
+		w.data = binary.LittleEndian.AppendUint64(w.data, math.Float64bits(n))
 		return
 	}
 	if len(w.data) < 8 {
@@ -115,10 +120,12 @@ func (w *wire) float(v *float64) {
 		return
 	}
 	*v, w.data = math.Float64frombits(binary.LittleEndian.Uint64(w.data)), w.data[8:]
-	if math.IsNaN(*v) || math.IsInf(*v, 0) {
+	if !finite(*v) {
 		w.fail("%g is not a finite number", *v)
 	}
 }
+
+func finite(n float64) bool { return !math.IsNaN(n) && !math.IsInf(n, 0) }
 
 // octets writes its argument, or returns what it reads, which belongs to the file.
 func (w *wire) octets(s string) []byte {
@@ -263,44 +270,4 @@ func (w *wire) family(all *[]netip.Addr, is func(netip.Addr) bool) {
 			w.fail("%s is of the wrong family", *a)
 		}
 	})
-}
-
-// table holds values that a chunk has once, by number.
-type table struct {
-	all []string
-	// numbers and size, in octets, are for writing.
-	numbers map[string]uint64
-	size    int
-}
-
-func newTable() table { return table{numbers: map[string]uint64{}} }
-
-// number returns that of the value, which it adds if it is new.
-func (t *table) number(s string) uint64 {
-	if n, known := t.numbers[s]; known {
-		return n
-	}
-	return t.add(s)
-}
-
-// numberOf is like number.
-func (t *table) numberOf(octets []byte) uint64 {
-	if n, known := t.numbers[string(octets)]; known {
-		return n
-	}
-	return t.add(string(octets))
-}
-
-func (t *table) add(s string) uint64 {
-	n := uint64(len(t.all))
-	t.numbers[s] = n
-	t.all, t.size = append(t.all, s), t.size+len(s)
-	return n
-}
-
-// clear forgets everything, and keeps the room for as much again.
-func (t *table) clear() {
-	clear(t.numbers)
-	clear(t.all)
-	t.all, t.size = t.all[:0], 0
 }
