@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -52,13 +51,15 @@ func (o Observed) shared() *Observed {
 }
 
 var (
-	alikeBindings  intern.Set[Binding]
+	alikePlacings  intern.Set[Placing]
+	alikeServices  intern.Set[Service]
 	alikeTemplates intern.Set[Template]
 )
 
-// share makes the binding use the member list of another binding that says the same of
-// the same clusters. Do not call Place or Observe afterwards.
+// share makes the binding use the Placing of another binding that says the same of the same
+// clusters. Do not call Place or Observe afterwards.
 func (b *Binding) share() {
+	b.namespace, b.file, b.resource = intern.String(b.namespace), intern.String(b.file), within(b.name, b.resource)
 	for _, m := range b.Members {
 		if m.seen == nil {
 			continue
@@ -67,34 +68,28 @@ func (b *Binding) share() {
 			return
 		}
 	}
-	alike := func(o *Binding) bool { return slices.Equal(o.Members, b.Members) }
-	if o := alikeBindings.Like(intern.Hash(b.Members), b, alike); o != nil {
-		b.Members = o.Members
+	alike := func(o *Placing) bool {
+		return slices.Equal(o.Members, b.Members) && slices.Equal(o.Evictions, b.Evictions) && o.Unscheduled == b.Unscheduled
+	}
+	if o := alikePlacings.Like(intern.Hash(b.Members), b.Placing, alike); o != nil {
+		b.Placing = o
 	}
 }
 
-// declares holds the labels of every object that declares a function; all of them share
-// it.
-var declares = map[string]string{FunctionLabel: "true"}
-
 // Share replaces what the object has in common with others by shared values: names,
-// labels, annotations, what a binding says. The object's only owner calls it once, when
+// ports, annotations, what a binding says. The object's only owner calls it once, when
 // the object is complete and has no fault; from then on other objects may share its
 // values.
 func Share(o Object) {
-	m := o.meta()
-	m.Ref = m.common()
-	if maps.Equal(m.Labels, declares) {
-		m.Labels = declares
-	}
 	switch o := o.(type) {
+	case *Binding:
+		o.share()
+		return
 	case *Template:
 		o.share()
-	case *Binding:
-		o.Resource = o.Resource.common()
-		o.Resource.Name = within(o.Name, o.Resource.Name)
-		o.share()
 	}
+	m := o.meta()
+	m.Ref = m.common()
 }
 
 func (r Ref) common() Ref {
@@ -110,9 +105,10 @@ func within(whole, s string) string {
 	return s
 }
 
-// share makes the template use the annotations, and their parsed form, of another
-// template if they are equal.
+// share makes the template use what another template says of its ports, and the annotations, and
+// their parsed form, of another template if they are equal.
 func (t *Template) share() {
+	t.Service = t.Service.shared()
 	if len(t.Hostnames) > 0 {
 		return // its annotations are its own
 	}
@@ -122,8 +118,17 @@ func (t *Template) share() {
 	}
 	if o := alikeTemplates.Like(hash, t, alike); o != nil {
 		t.Annotations, t.Annotated = o.Annotations, o.Annotated
-		if slices.Equal(o.Numbers, t.Numbers) {
-			t.Numbers = o.Numbers
-		}
 	}
+}
+
+// shared returns a Service equal to s that other templates may share.
+func (s *Service) shared() *Service {
+	hash := intern.Hash(s.Numbers) ^ intern.Hash(s.Ports)
+	alike := func(o *Service) bool {
+		return o.TCPPort == s.TCPPort && o.Balanced == s.Balanced && o.Announced == s.Announced && slices.Equal(o.Numbers, s.Numbers) && slices.Equal(o.Ports, s.Ports)
+	}
+	if o := alikeServices.Like(hash, s, alike); o != nil {
+		return o
+	}
+	return s
 }

@@ -8,19 +8,68 @@ import (
 	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
-// Binding is a Karmada ResourceBinding: what runs in which cluster, and in what state.
+// Binding is a Karmada ResourceBinding: what runs in which cluster, and in what state. There
+// are as many as functions and workloads, so it is kept small. Make it with NewBinding.
 type Binding struct {
-	Meta
-	// Resource is what the binding places. Bindings are indexed by it and never by their
-	// own name, which omits the group.
-	Resource Ref
+	namespace, name, uid string
+	resource             string // the name of what it places
+	file                 string
+	line                 int32
+	kinds                unique.Handle[boundKinds]
+	// Placing is never nil. Other bindings may share it; see Share.
+	*Placing
+}
+
+// boundKinds are the kinds of a binding and of what it places.
+type boundKinds struct{ group, kind, resourceGroup, resourceKind string }
+
+// Placing is what a binding says of its resource.
+type Placing struct {
 	// Members are the clusters that Karmada names, sorted by name. There is one for each
-	// function in each cluster, so they are kept small; see Share.
+	// function in each cluster, so they are kept small.
 	Members   []Member
 	Evictions []Eviction
 	// Unscheduled is the scheduler's reason for finding no cluster or too few; "" if it
 	// found enough.
 	Unscheduled string
+}
+
+// NewBinding returns a binding of the resource, which is in its own namespace, to no cluster. It
+// keeps neither annotations nor the time of creation, which nobody reads.
+func NewBinding(m Meta, resource Ref) *Binding {
+	return &Binding{
+		namespace: m.Namespace, name: m.Name, uid: m.UID, resource: resource.Name, file: m.Origin.File, line: int32(m.Origin.Line), //nolint:gosec // a line of a file
+		kinds: unique.Make(boundKinds{m.Group, m.Kind, resource.Group, resource.Kind}), Placing: &Placing{},
+	}
+}
+
+// Ref returns the binding's own reference.
+func (b *Binding) Ref() Ref {
+	of := b.kinds.Value()
+	return Ref{of.group, of.kind, b.namespace, b.name}
+}
+
+// Resource returns what the binding places. Bindings are indexed by it and never by their
+// own name, which omits the group.
+func (b *Binding) Resource() Ref {
+	of := b.kinds.Value()
+	return Ref{of.resourceGroup, of.resourceKind, b.namespace, b.resource}
+}
+
+// UID returns the binding's UID; "" if it has none.
+func (b *Binding) UID() string { return b.uid }
+
+func (b *Binding) ref() Ref { return b.Ref() }
+
+func (b *Binding) meta() *Meta {
+	return &Meta{Ref: b.Ref(), UID: b.uid, Origin: Origin{File: b.file, Line: int(b.line)}}
+}
+
+// Clone returns a copy that may be changed.
+func (b *Binding) Clone() *Binding {
+	c := *b
+	c.Placing = &Placing{slices.Clone(b.Members), slices.Clone(b.Evictions), b.Unscheduled}
+	return &c
 }
 
 // Member is what a binding says of one cluster.

@@ -3,7 +3,6 @@ package federation
 import (
 	"net/netip"
 	"reflect"
-	"slices"
 	"testing"
 	"unsafe"
 )
@@ -37,25 +36,26 @@ func TestCommonObservationsAreKeptOnce(t *testing.T) {
 func TestEqualBindingsShareTheirMembers(t *testing.T) {
 	shared := func(b *Binding) *Binding { b.share(); return b }
 	one, other := shared(healthy("one", "a", "b")), shared(healthy("other", "b", "a"))
-	if &one.Members[0] != &other.Members[0] {
-		t.Error("two with the same clusters do not share a list")
+	if one.Placing != other.Placing {
+		t.Error("two with the same clusters do not share what they say of them")
 	}
 	for name, edit := range map[string]func(*Binding){
 		"another cluster": func(b *Binding) { b.Place("c", 1) }, "more replicas": func(b *Binding) { b.Place("a", 2) },
 		"other health": func(b *Binding) { b.Observe("a", Observed{Applied: true}) }, "a message": func(b *Binding) { b.Observe("b", Observed{Message: "m"}) },
+		"an eviction": func(b *Binding) { b.Evictions = []Eviction{{Cluster: "a"}} }, "a complaint": func(b *Binding) { b.Unscheduled = "too few" },
 	} {
 		b := healthy("third", "a", "b")
 		edit(b)
-		want := slices.Clone(b.Members)
-		if b.share(); !slices.Equal(b.Members, want) || slices.Equal(b.Members, one.Members) {
-			t.Errorf("%s: %v, want %v", name, b.Members, want)
+		want := b.Clone().Placing
+		if b.share(); !reflect.DeepEqual(b.Placing, want) || b.Placing == one.Placing {
+			t.Errorf("%s: %v, want %v", name, b.Placing, want)
 		}
 	}
 }
 
 // healthy binds a resource to clusters in which it is applied and healthy.
 func healthy(name string, clusters ...string) *Binding {
-	b := &Binding{Resource: Ref{Name: name}}
+	b := NewBinding(Meta{}, Ref{Name: name})
 	for _, c := range clusters {
 		b.Place(c, 1)
 		b.Observe(c, Observed{Applied: true, Health: Healthy})

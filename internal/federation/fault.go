@@ -67,7 +67,7 @@ func (m *Meta) Ignored(key, why string) Fault {
 // itself).
 func (m *Meta) Fault(key, format string, args ...any) Fault {
 	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.Find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
-	if m.Labels[FunctionLabel] == "true" {
+	if m.Declares() {
 		f.Template = m.Identity()
 	}
 	return f

@@ -131,10 +131,10 @@ func (r Ref) OfAnyGroup() (Ref, bool) {
 // up on its own: a known kind, or one with replicas. The replicas of a Job run to
 // completion.
 func (b *Binding) IsOther() bool {
-	if k, known := b.Resource.kind(); known {
+	if k, known := b.Resource().kind(); known {
 		return !k.named
 	}
-	if b.Resource.Declares() || b.Resource.Group == "batch" {
+	if b.Resource().Declares() || b.Resource().Group == "batch" {
 		return false
 	}
 	return slices.ContainsFunc(b.Members, func(m Member) bool {

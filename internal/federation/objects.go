@@ -48,12 +48,18 @@ func (r Ref) Compare(o Ref) int {
 // MultiClusterService.
 type Object interface {
 	meta() *Meta
+	ref() Ref
 }
 
 func (m *Meta) meta() *Meta { return m }
 
-// MetaOf returns the Meta of the object.
+func (m *Meta) ref() Ref { return m.Ref }
+
+// MetaOf returns the Meta of the object: a copy if the object is a Binding.
 func MetaOf(o Object) *Meta { return o.meta() }
+
+// RefOf returns the reference of the object.
+func RefOf(o Object) Ref { return o.ref() }
 
 // Origin says where an object was read.
 type Origin struct {
@@ -77,9 +83,6 @@ type Meta struct {
 	Ref
 	UID     string    `json:",omitempty"`
 	Created time.Time `json:",omitzero"`
-	// Labels contains only FunctionLabel and may be shared with other objects; nil if
-	// there is none.
-	Labels map[string]string `json:",omitempty"`
 	// Annotations contains only those of nearcast.dev and may be shared with other
 	// objects; nil if there are none.
 	Annotations Annotations `json:",omitempty"`
@@ -113,10 +116,17 @@ type Template struct {
 	Meta
 	// Selector is the Service's selector; empty for an Ingress.
 	Selector map[string]string `json:",omitempty"`
+	// Service is set by annotation.Parse if it is not. Other templates may share it.
+	*Service
+	// Annotated is set by annotation.Parse. Other templates may share it.
+	*Annotated `json:"-"`
+}
+
+// Service is what a template's Service or Ingress itself says of how it is reached.
+type Service struct {
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16 `json:",omitempty"`
 	// Numbers are the port numbers of the Service's first MostServicePorts TCP ports.
-	// Other templates may share it.
 	Numbers []PortNumbers `json:",omitempty"`
 	// Ports are the ports of the Service, or the annotated ones.
 	Ports []Port `json:",omitempty"`
@@ -126,8 +136,6 @@ type Template struct {
 	// Announced is set for a Service of the speaker's load balancer class: its only
 	// address is a VIP, and in a single cluster it is reached at the gateway.
 	Announced bool `json:",omitempty"`
-	// Annotated is set by annotation.Parse. Other templates may share it.
-	*Annotated `json:"-"`
 }
 
 // MostServicePorts bounds the Service's ports whose numbers a Template holds.

@@ -6,7 +6,7 @@ import (
 )
 
 // most is how many bytes a function may take.
-const most = 1600
+const most = 1200
 
 // TestAFunctionIsSmall holds the memory that a function takes: what the source reported of it, what is
 // built and compiled from that, its name and its standing.

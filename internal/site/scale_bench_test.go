@@ -43,7 +43,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 
 	}
 	for i := range of.functions {
-		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80}
+		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, Service: &federation.Service{TCPPort: 80}}
 		annotation.Parse(t)
 		federation.Share(t)
 		s.store.Put(staging.Whole(t))
@@ -67,10 +67,8 @@ func serviceRef(i int) federation.Ref {
 
 // binding places a function, with or without its first cluster.
 func binding(function int, of size, first bool) *federation.Binding {
-	b := &federation.Binding{
-		Meta: federation.Meta{Ref: serviceRef(function)}, Resource: serviceRef(function),
-	}
-	b.Group, b.Kind = "work.karmada.io", "ResourceBinding"
+	ref := serviceRef(function)
+	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name + "-service"}}, ref)
 	for i := range of.placements {
 		if i == 0 && !first {
 			continue

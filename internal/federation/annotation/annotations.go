@@ -235,6 +235,9 @@ func Parse(o federation.Object) []federation.Fault {
 }
 
 func parseTemplate(t *federation.Template) []federation.Fault {
+	if t.Service == nil {
+		t.Service = &federation.Service{}
+	}
 	t.Annotated = &federation.Annotated{OwnPorts: t.Annotations.Find(Port).Key != ""}
 	return parse(&t.Meta, t, templateParsers)
 }

@@ -108,7 +108,7 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 		t.Fatal(faults)
 	}
 	want := federation.Template{
-		Meta: tmpl.Meta, Ports: []federation.Port{{Name: "https", Protocol: "tcp", Number: 8443}, {Name: "dns", Protocol: "udp", Number: 53}, {Protocol: "tcp", Number: 9000}},
+		Meta: tmpl.Meta, Service: &federation.Service{Ports: []federation.Port{{Name: "https", Protocol: "tcp", Number: 8443}, {Name: "dns", Protocol: "udp", Number: 53}, {Protocol: "tcp", Number: 9000}}},
 		Annotated: &federation.Annotated{
 			OwnPorts: true, Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
 			Expect: federation.Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},

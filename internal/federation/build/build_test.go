@@ -44,25 +44,32 @@ func service(namespace, name string, annotations ...string) *federation.Template
 	}
 	t := &federation.Template{Meta: federation.Meta{
 		Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: annotation.Own(all, nil),
-	}, TCPPort: 80}
+	}, Service: &federation.Service{TCPPort: 80}}
 	if faults := annotation.Parse(t); len(faults) > 0 {
 		panic(faults[0])
 	}
 	federation.Share(t)
+	t.Service = new(*t.Service) // which tests change
 	return t
 }
 
 // bound binds a resource to clusters in which it is applied and healthy.
 func bound(resource federation.Ref, clusters ...string) *federation.Binding {
-	b := &federation.Binding{
-		Meta:     federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}},
-		Resource: resource,
-	}
+	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}}, resource)
 	for _, c := range clusters {
 		b.Place(c, 1)
 		b.Observe(c, federation.Observed{Applied: true, Health: federation.Healthy})
 	}
 	return b
+}
+
+// renamed is the binding with another name or UID.
+func renamed(b *federation.Binding, edit func(*federation.Meta)) *federation.Binding {
+	m := federation.MetaOf(b)
+	edit(m)
+	other := federation.NewBinding(*m, b.Resource())
+	other.Placing = b.Placing
+	return other
 }
 
 // unplace has the cluster, which the binding names, run its resource no more, as far as
@@ -289,8 +296,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 		t.Errorf("health %s, want Unknown", h)
 	}
 
-	recreated := bound(web.Ref, "a")
-	recreated.UID = "another"
+	recreated := renamed(bound(web.Ref, "a"), func(m *federation.Meta) { m.UID = "another" })
 	recreated.Observe("a", federation.Observed{})
 	s.Put(staging.Whole(recreated))
 	state = buildAll(s, Options{Zones: []string{"fn.example.org."}})

@@ -150,11 +150,9 @@ func (w *randomWorld) change() {
 		unplace(b, "c")
 		s.Put(staging.Whole(b))
 	case 12: // a second binding of one resource, or one that moves to another
-		b := bound(work, "a")
-		b.Name = "twice"
-		s.Put(staging.Whole(b))
+		s.Put(staging.Whole(renamed(bound(work, "a"), func(m *federation.Meta) { m.Name = "twice" })))
 	case 13:
-		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
+		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref(), bound(work).Ref(), {Kind: "ResourceBinding", Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
 	case 14:
 		s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")}))
 	case 15:

@@ -152,7 +152,7 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 		evil := &federation.Template{Meta: federation.Meta{
 			Ref:         federation.Ref{Kind: "Service", Namespace: "evil", Name: "w"},
 			Annotations: federation.Annotations{{Key: annotation.Probe, Value: url}},
-		}, TCPPort: 80}
+		}, Service: &federation.Service{TCPPort: 80}}
 		if len(annotation.Parse(evil)) > 0 {
 			return // refused as a whole
 		}

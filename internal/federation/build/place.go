@@ -45,9 +45,9 @@ func noBinding(of federation.Ref) string {
 // unplaced says why the binding names no cluster.
 func unplaced(b *federation.Binding) string {
 	if b.Unscheduled != "" {
-		return brief.Text("Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled)
+		return brief.Text("Karmada could not schedule " + b.Resource().String() + ": " + b.Unscheduled)
 	}
-	return brief.Text("the ResourceBinding of " + b.Resource.String() + " names no cluster")
+	return brief.Text("the ResourceBinding of " + b.Resource().String() + " names no cluster")
 }
 
 func placedAnywhere(b *federation.Binding) bool {

@@ -22,12 +22,12 @@ type staged struct {
 func newStaged() staged {
 	// Two bindings of one resource are a mistake, but the choice between them must be
 	// stable.
-	first := func(_ federation.Ref, a, b *federation.Binding) bool { return a.Compare(b.Ref) < 0 }
+	first := func(_ federation.Ref, a, b *federation.Binding) bool { return a.Ref().Compare(b.Ref()) < 0 }
 	places := func(b *federation.Binding, resource federation.Ref) bool {
-		bare, of := b.Resource.OfAnyGroup()
-		return b.Resource == resource || of && bare == resource
+		bare, of := b.Resource().OfAnyGroup()
+		return b.Resource() == resource || of && bare == resource
 	}
-	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource) == name }
+	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource()) == name }
 	return staged{
 		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: map[label][]*federation.Workload{},
 		bindings: newContest(places, first), others: newContest(runs, first),
@@ -58,14 +58,14 @@ func (b *Builder) stage(was, is federation.Object) {
 		b.newWorkloads = append(b.newWorkloads, o)
 		b.touchUsers(o.Ref)
 	case *federation.Binding:
-		b.in.bindings.enter(o.Resource, o)
-		b.touchUsers(o.Resource)
-		if bare, of := o.Resource.OfAnyGroup(); of {
+		b.in.bindings.enter(o.Resource(), o)
+		b.touchUsers(o.Resource())
+		if bare, of := o.Resource().OfAnyGroup(); of {
 			b.in.bindings.enter(bare, o)
 			b.touchUsers(bare)
 		}
 		if o.IsOther() {
-			b.in.others.enter(named(o.Resource), o)
+			b.in.others.enter(named(o.Resource()), o)
 		}
 	case *federation.MultiClusterService:
 		b.in.exposed[exposedBy(o)] = o
@@ -95,14 +95,14 @@ func (b *Builder) unstage(was federation.Object) {
 		}
 		b.touchUsers(o.Ref)
 	case *federation.Binding:
-		b.in.bindings.leave(o.Resource, o)
-		b.touchUsers(o.Resource)
-		if bare, of := o.Resource.OfAnyGroup(); of {
+		b.in.bindings.leave(o.Resource(), o)
+		b.touchUsers(o.Resource())
+		if bare, of := o.Resource().OfAnyGroup(); of {
 			b.in.bindings.leave(bare, o)
 			b.touchUsers(bare)
 		}
 		if o.IsOther() {
-			b.in.others.leave(named(o.Resource), o)
+			b.in.others.leave(named(o.Resource()), o)
 		}
 	case *federation.MultiClusterService:
 		delete(b.in.exposed, exposedBy(o))

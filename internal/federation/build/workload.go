@@ -37,7 +37,7 @@ func (b *pass) workload(t *federation.Template) *workload {
 		}
 	}
 	if other := b.in.others.holder.Get(named(t.Ref)); other != nil {
-		return b.bound(other.Resource)
+		return b.bound(other.Resource())
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (b *pass) bound(refs ...federation.Ref) *workload {
 			continue
 		}
 		w.bindings = append(w.bindings, binding)
-		w.runtimes[binding.Resource] = b.runtime(binding.Resource)
+		w.runtimes[binding.Resource()] = b.runtime(binding.Resource())
 	}
 	return w
 }
@@ -106,16 +106,16 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 		member := b.In(cluster)
 		seen := member.Observed()
 		if !seen.EverApplied() {
-			refusal = brief.Text("its workload " + b.Resource.KindName() + " is " + seen.Unapplied())
+			refusal = brief.Text("its workload " + b.Resource().KindName() + " is " + seen.Unapplied())
 			continue
 		}
 		if !runs {
 			runs = true
-			r = running{leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
+			r = running{leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource()]}
 		}
-		r.add(member, b.Resource, leaving)
-		if w.runtimes[b.Resource].Kind() == federation.RuntimeWasm {
-			r.runtime = w.runtimes[b.Resource] // the one that starts first takes the call
+		r.add(member, b.Resource(), leaving)
+		if w.runtimes[b.Resource()].Kind() == federation.RuntimeWasm {
+			r.runtime = w.runtimes[b.Resource()] // the one that starts first takes the call
 		}
 	}
 	switch {

@@ -51,7 +51,7 @@ func (s *Store) Changes(since Cookie, read func(Changes)) Cookie {
 // everything yields every object, and every fault.
 func (s *Store) everything(yield func(Change) bool) {
 	for o := range s.objects.All() {
-		ref := federation.MetaOf(o).Ref
+		ref := federation.RefOf(o)
 		if !yield(Change{ref, nil, o, s.faults[ref]}) {
 			return
 		}

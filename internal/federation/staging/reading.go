@@ -18,7 +18,7 @@ type Reading struct {
 }
 
 // Whole returns the Reading of an object without a fault.
-func Whole(o federation.Object) Reading { return Reading{Ref: federation.MetaOf(o).Ref, Object: o} }
+func Whole(o federation.Object) Reading { return Reading{Ref: federation.RefOf(o), Object: o} }
 
 // refused reports whether the object exists but is bad.
 func (r Reading) refused() bool {

@@ -8,7 +8,7 @@ import (
 
 // service returns a Service of the namespace ns with the port.
 func service(name string, port uint16) *federation.Template {
-	return &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: name}}, TCPPort: port}
+	return &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: name}}, Service: &federation.Service{TCPPort: port}}
 }
 
 // announced reports whether the Store announces a change, and takes the announcement.

@@ -50,7 +50,7 @@ func rememberCluster(c, before *federation.Cluster, faults []federation.Fault) *
 // carries over what cannot be read now. It keeps these values for as long as Karmada
 // names the cluster. Most bindings need nothing and stay unchanged.
 func rememberBinding(b, before *federation.Binding) *federation.Binding {
-	if before == nil || before.UID != b.UID {
+	if before == nil || before.UID() != b.UID() {
 		return b
 	}
 	merged := b
@@ -63,8 +63,7 @@ func rememberBinding(b, before *federation.Binding) *federation.Binding {
 			continue
 		}
 		if merged == b {
-			merged = new(*b)
-			merged.Members = slices.Clone(b.Members)
+			merged = b.Clone()
 		}
 		merged.Observe(m.Cluster(), remembered(m.Observed(), was.Observed()))
 	}

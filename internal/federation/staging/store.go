@@ -18,7 +18,7 @@ import (
 type objects = index.Index[federation.Ref, federation.Object]
 
 func newObjects() objects {
-	return index.New(func(o federation.Object, ref federation.Ref) bool { return federation.MetaOf(o).Ref == ref })
+	return index.New(func(o federation.Object, ref federation.Ref) bool { return federation.RefOf(o) == ref })
 }
 
 // Store stages what the sources read until it is built into a State. It is safe for
@@ -198,7 +198,7 @@ func (s *Store) replace(all []Reading, listed func(federation.Ref) bool) (change
 		}
 	}
 	for o := range s.objects.All() {
-		note(federation.MetaOf(o).Ref)
+		note(federation.RefOf(o))
 	}
 	for ref := range s.faults {
 		note(ref)

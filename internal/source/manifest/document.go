@@ -33,7 +33,7 @@ func (d document) ref() federation.Ref {
 	if d.flaws != nil {
 		return d.flaws.ref
 	}
-	return federation.MetaOf(d.object).Ref
+	return federation.RefOf(d.object)
 }
 
 // reading returns what the document says of its object.

@@ -31,12 +31,9 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	if r.Namespace != meta.Namespace {
 		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", fmt.Sprintf("is in namespace %q; a ResourceBinding can only name a resource of its own namespace", r.Namespace))}
 	}
-	b := &federation.Binding{
-		Meta:        meta,
-		Resource:    federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
-		Members:     make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
-		Unscheduled: unscheduled(obj.Status.Conditions, obj.Spec.Suspension),
-	}
+	b := federation.NewBinding(meta, federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+	b.Members = make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus)))
+	b.Unscheduled = unscheduled(obj.Status.Conditions, obj.Spec.Suspension)
 	for _, snapshot := range obj.Spec.RequiredBy {
 		for _, c := range snapshot.Clusters {
 			b.Place(c.Name, c.Replicas)
@@ -54,7 +51,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		if item.ClusterName == "" {
 			continue // says nothing about any cluster
 		}
-		seen, unread := observed(b.Resource, item, b.In(item.ClusterName).Replicas)
+		seen, unread := observed(b.Resource(), item, b.In(item.ClusterName).Replicas)
 		for _, reason := range unread {
 			faults = append(faults, bindingFault(&meta, "status.aggregatedStatus of "+item.ClusterName, reason))
 		}

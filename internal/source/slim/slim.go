@@ -97,11 +97,13 @@ func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Faul
 		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
 		return template(obj, &federation.Template{
-			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Numbers: numbers(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
-			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
+			Meta: meta, Selector: obj.Spec.Selector, Service: &federation.Service{
+				TCPPort: firstTCP(obj.Spec.Ports), Numbers: numbers(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
+				Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
+			},
 		})
 	case *networkingv1.Ingress:
-		o, faults := template(obj, &federation.Template{Meta: meta, TCPPort: 443, Balanced: true})
+		o, faults := template(obj, &federation.Template{Meta: meta, Service: &federation.Service{TCPPort: 443, Balanced: true}})
 		return o, append(faults, strayHosts(obj, o)...)
 	case *appsv1.Deployment:
 		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
@@ -116,22 +118,12 @@ func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Faul
 func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below map[string]int) federation.Meta {
 	return federation.Meta{
 		Ref: ref, UID: string(m.GetUID()), Created: m.GetCreationTimestamp().Time,
-		Labels:      labels(m.GetLabels()),
 		Annotations: annotation.Own(m.GetAnnotations(), below), Origin: origin,
 	}
 }
 
-// labels returns the labels that Nearcast reads; nil if there are none.
-func labels(all map[string]string) map[string]string {
-	value, ok := all[federation.FunctionLabel]
-	if !ok {
-		return nil
-	}
-	return map[string]string{federation.FunctionLabel: value}
-}
-
 func template(obj metav1.Object, t *federation.Template) (federation.Object, []federation.Fault) {
-	if t.Labels[federation.FunctionLabel] != "true" {
+	if obj.GetLabels()[federation.FunctionLabel] != "true" {
 		return nil, strays(obj, &t.Meta, undeclared)
 	}
 	faults, strays := annotation.Parse(t), strays(obj, &t.Meta, onFunction)

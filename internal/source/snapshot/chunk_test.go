@@ -46,7 +46,7 @@ func chunksOf(t testing.TB, c Contents) (all [][]byte) {
 func many(n int) (all []federation.Object) {
 	for i := range n {
 		name := fmt.Sprintf("function-%05d", i)
-		all = append(all, &federation.Template{Meta: federation.Meta{
+		all = append(all, &federation.Template{Service: &federation.Service{}, Meta: federation.Meta{
 			Ref: federation.Ref{Kind: "Service", Namespace: fmt.Sprint("ns", i%7), Name: name}, UID: strings.Repeat("u", 36),
 			Annotations: federation.Annotations{{Key: "nearcast.dev/ttl", Value: fmt.Sprint(1 + i%3)}},
 		}})

@@ -80,8 +80,8 @@ type shape struct {
 // members are those of bindings that say the same of the same clusters.
 type members struct {
 	all []federation.Member
-	// shared is set if all are a binding's, as package federation shares them.
-	shared bool
+	// placing is that of bindings that say nothing else; nil if none was read.
+	placing *federation.Placing
 }
 
 func (d *decoder) read(chunk []byte) error {
@@ -145,8 +145,9 @@ func (d *decoder) record() {
 func (d *decoder) object(s *shape) {
 	o := copyOf(s.like)
 	d.records.own(o)
-	if b, ok := o.(*federation.Binding); ok {
+	if b, ok := o.(*binding); ok {
 		d.bind(b)
+		return
 	}
 	if d.records.err != nil {
 		return
@@ -165,16 +166,24 @@ func (d *decoder) object(s *shape) {
 	d.Objects = append(d.Objects, o)
 }
 
-// bind adds the binding's members, which other bindings share.
-func (d *decoder) bind(b *federation.Binding) {
+// bind adds the binding with its members, which other bindings share.
+func (d *decoder) bind(b *binding) {
 	n := d.records.uvarint(0)
 	if n >= uint64(len(d.members)) {
 		d.records.fail("there are no members %d", n)
+	}
+	if d.records.err != nil {
 		return
 	}
-	m := &d.members[n]
-	if b.Members = m.all; !m.shared {
-		federation.Share(b)
-		m.all, m.shared = b.Members, true
+	made, m := federation.NewBinding(b.Meta, b.Resource), &d.members[n]
+	more := len(b.Evictions) > 0 || b.Unscheduled != ""
+	if !more && m.placing != nil {
+		made.Placing = m.placing
+	} else {
+		made.Members, made.Evictions, made.Unscheduled = m.all, b.Evictions, b.Unscheduled
+		if federation.Share(made); !more {
+			m.placing = made.Placing
+		}
 	}
+	d.Objects = append(d.Objects, made)
 }

@@ -46,11 +46,12 @@ func (e *encoder) times(t times) {
 }
 
 func (e *encoder) object(o federation.Object) {
+	o = written(o)
 	e.shape.data = e.shape.data[:0]
 	e.shape.writeShape(o)
 	e.records.uvarint(firstShape + e.tables.shapes.numberOf(e.shape.data))
 	e.records.own(o)
-	if b, ok := o.(*federation.Binding); ok {
+	if b, ok := o.(*binding); ok {
 		e.shape.data = e.shape.data[:0]
 		e.shape.writeMembers(b.Members)
 		e.records.uvarint(e.tables.members.numberOf(e.shape.data))

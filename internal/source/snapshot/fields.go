@@ -28,15 +28,30 @@ func newObject(kind uint8) federation.Object {
 	case kindCluster:
 		return &federation.Cluster{}
 	case kindTemplate:
-		return &federation.Template{}
+		return &federation.Template{Service: &federation.Service{}}
 	case kindWorkload:
 		return &federation.Workload{}
 	case kindBinding:
-		return &federation.Binding{}
+		return &binding{}
 	case kindExposure:
 		return &federation.MultiClusterService{}
 	}
 	return nil
+}
+
+// binding is a federation.Binding as it is written and read.
+type binding struct {
+	federation.Meta
+	Resource federation.Ref
+	federation.Placing
+}
+
+// written returns the object as it is written.
+func written(o federation.Object) federation.Object {
+	if b, ok := o.(*federation.Binding); ok {
+		return &binding{*federation.MetaOf(b), b.Resource(), *b.Placing}
+	}
+	return o
 }
 
 // copyOf returns a copy of the object that shares everything that it points to.
@@ -48,7 +63,7 @@ func copyOf(o federation.Object) federation.Object {
 		return new(*o)
 	case *federation.Workload:
 		return new(*o)
-	case *federation.Binding:
+	case *binding:
 		return new(*o)
 	case *federation.MultiClusterService:
 		return new(*o)
@@ -66,7 +81,7 @@ func (w *wire) writeShape(o federation.Object) {
 		kind = kindTemplate
 	case *federation.Workload:
 		kind = kindWorkload
-	case *federation.Binding:
+	case *binding:
 		kind = kindBinding
 	case *federation.MultiClusterService:
 		kind = kindExposure
@@ -91,7 +106,6 @@ func (w *wire) shape(o federation.Object) {
 	w.everywhere(&m.Group)
 	w.everywhere(&m.Kind)
 	w.everywhere(&m.Namespace)
-	w.dictionary(&m.Labels, w.common)
 	list(w, (*[]federation.Annotation)(&m.Annotations), func(a *federation.Annotation) {
 		w.everywhere(&a.Key)
 		w.common(&a.Value)
@@ -105,7 +119,7 @@ func (w *wire) shape(o federation.Object) {
 		w.template(o)
 	case *federation.Workload:
 		w.common(&o.RuntimeClass)
-	case *federation.Binding:
+	case *binding:
 		w.binding(o)
 	case *federation.MultiClusterService:
 		list(w, &o.Providers, w.everywhere)
@@ -124,7 +138,7 @@ func (w *wire) own(o federation.Object) {
 		w.dictionary(&o.Selector, w.text)
 	case *federation.Workload:
 		w.dictionary(&o.PodLabels, w.text)
-	case *federation.Binding:
+	case *binding:
 		w.beginning(&o.Resource.Name, o.Name)
 	}
 }
@@ -169,7 +183,7 @@ func (w *wire) template(t *federation.Template) {
 
 func (w *wire) port(p *uint16) { number(w, p, 1<<16-1) }
 
-func (w *wire) binding(b *federation.Binding) {
+func (w *wire) binding(b *binding) {
 	w.everywhere(&b.Resource.Group)
 	w.everywhere(&b.Resource.Kind)
 	w.everywhere(&b.Resource.Namespace)

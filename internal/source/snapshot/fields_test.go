@@ -20,7 +20,7 @@ import (
 var derived = map[string]string{
 	"Cluster.Coordinates": "annotation.Parse", "Cluster.Gateways": "annotation.Parse", "Cluster.Cost": "annotation.Parse",
 	"Template.Annotated": "annotation.Parse", "Endpoint.VIP": "package build", "Verdict.Stale": "every verdict is",
-	"Binding.Members": "set below, as its Members have no settable fields",
+	"Placing.Members": "set below, as its Members have no settable fields",
 }
 
 // filler fills values with what no two fields have in common.
@@ -115,13 +115,16 @@ func TestEveryFieldIsKept(t *testing.T) {
 		if _, function := o.(*federation.Template); function {
 			federation.MetaOf(o).Annotations[0].Key = "nearcast.dev/ttl"
 		}
-		if b, ok := o.(*federation.Binding); ok {
+		if b, ok := o.(*binding); ok {
+			b.Resource.Name = b.Name[:2]
+			made := federation.NewBinding(b.Meta, b.Resource)
+			made.Evictions, made.Unscheduled = b.Evictions, b.Unscheduled
 			var seen federation.Observed
 			f.fields(reflect.ValueOf(&seen).Elem())
-			b.Place("a", 3)
-			b.Observe("b", seen)
-			b.Observe("c", federation.Observed{Capacity: &federation.Capacity{}})
-			b.Resource.Name = b.Name[:2]
+			made.Place("a", 3)
+			made.Observe("b", seen)
+			made.Observe("c", federation.Observed{Capacity: &federation.Capacity{}})
+			o = made
 		}
 		objects = append(objects, o)
 	}

@@ -158,7 +158,8 @@ type binding3 struct {
 }
 
 func (b *binding3) binding() (*federation.Binding, error) {
-	made := &federation.Binding{Meta: b.Meta, Resource: b.Resource, Evictions: b.Evictions, Unscheduled: brief.Text(b.Unscheduled)}
+	made := federation.NewBinding(b.Meta, b.Resource)
+	made.Evictions, made.Unscheduled = b.Evictions, brief.Text(b.Unscheduled)
 	for _, m := range b.Members {
 		if m.Placed {
 			made.Place(m.Cluster, m.Replicas)

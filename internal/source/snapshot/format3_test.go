@@ -62,10 +62,9 @@ func TestABindingOfTheFormatBeforeIsReadWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &federation.Binding{
-		Meta:     federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}},
-		Resource: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Evictions: []federation.Eviction{{Cluster: "c"}}, Unscheduled: "none fits",
-	}
+	want := federation.NewBinding(federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}},
+		federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"})
+	want.Evictions, want.Unscheduled = []federation.Eviction{{Cluster: "c"}}, "none fits"
 	want.Place("a", 0)
 	want.Place("b", 2)
 	want.Observe("b", federation.Observed{Applied: true, Health: federation.Healthy})

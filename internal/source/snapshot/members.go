@@ -29,7 +29,8 @@ const leastMember = 3
 
 // readMembers returns what writeMembers wrote.
 func (w *wire) readMembers() []federation.Member {
-	b := federation.Binding{Members: make([]federation.Member, 0, w.count(0, leastMember))}
+	b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+	b.Members = make([]federation.Member, 0, w.count(0, leastMember))
 	var o federation.Observed
 	for last := ""; len(w.data) > 0; {
 		var name string

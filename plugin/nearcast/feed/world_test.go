@@ -61,10 +61,9 @@ func address(function, region int) netip.Addr {
 // declare places the function in the clusters of the regions; edit may be nil.
 func (w *world) declare(function int, edit func(*federation.Template), in ...int) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
-	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, TCPPort: 80, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
+	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, Service: &federation.Service{TCPPort: 80}, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
 	t.Fixed = map[string]map[string]federation.Endpoint{"": {}}
-	b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref}
-	b.Kind = "ResourceBinding"
+	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name}}, ref)
 	for _, r := range in {
 		t.Fixed[""][regions[r]] = federation.Endpoint{V4: []netip.Addr{address(function, r)}}
 		b.Place(regions[r], 1)
