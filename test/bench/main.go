@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ func main() {
 	log.SetFlags(0)
 	brief := flag.Bool("quick", false, "measure a selection in two minutes")
 	only := flag.String("only", "", "measure only the tables whose title contains `TEXT`")
+	most := flag.Int("most", 1_000_000, "measure memory and loading with up to `N` functions")
 	rounds := flag.Int("rounds", 0, "run `N` rounds instead of the default")
 	dir := flag.String("o", "test/bench", "write RESULTS.md and its plots to `DIR`")
 	flag.Parse()
@@ -34,7 +36,7 @@ func main() {
 		p.rounds = *rounds
 	}
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as it runs
-	if err := run(ctx, p.about(*only), *dir); err != nil {
+	if err := run(ctx, p.about(*only).below(*most), *dir); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
@@ -48,6 +50,18 @@ func (p plan) about(text string) plan {
 		}
 	}
 	p.groups = kept
+	return p
+}
+
+// below is the plan without what has more functions, of groups that are only started.
+func (p plan) below(most int) plan {
+	groups := slices.Clone(p.groups)
+	for i, g := range groups {
+		if g.idle {
+			groups[i].targets = slices.DeleteFunc(slices.Clone(g.targets), func(t target) bool { return t.size.functions > most })
+		}
+	}
+	p.groups = groups
 	return p
 }
 
@@ -96,7 +110,7 @@ func (r Results) write(dir string) error {
 		return err
 	}
 	for _, t := range r.Tables {
-		fmt.Printf("\n%s\n%s", t.title, t.markdown())
+		fmt.Printf("\n%s\n%s", t.title, t.tables())
 	}
 	fmt.Printf("\nwritten: %s\n", path)
 	return nil

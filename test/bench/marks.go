@@ -51,7 +51,7 @@ func (b bound) judge(table Table, row Row) (verdict, bool) {
 	v := verdict{mark: b.mark, what: fmt.Sprintf("%s: %s", row.name, b.measure.name), asserted: b.asserted}
 	if b.to == "" {
 		have := b.measure.median(row)
-		v.want, v.have, v.over = fmt.Sprintf("at most %.0f", b.most), fmt.Sprintf("%.0f", have), have/b.most-1
+		v.want, v.have, v.over = fmt.Sprintf("at most %g", b.most), figure(have), have/b.most-1
 		return v, true
 	}
 	to, ok := table.row(b.to)

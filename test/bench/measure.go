@@ -63,12 +63,20 @@ type runner struct {
 func newRunner(p plan, w *world, g generator) *runner {
 	r := &runner{plan: p, world: w, generator: g, begin: time.Now()}
 	for _, group := range p.groups {
-		r.turns += len(group.targets) * p.rounds
-		if group.open {
-			r.turns += len(group.targets) * p.rounds * len(shares)
-		}
+		r.turns += len(group.targets) * group.turns(p.rounds)
 	}
 	return r
+}
+
+// turns is how many turns each target has.
+func (g group) turns(rounds int) int {
+	switch {
+	case g.idle:
+		return g.starts
+	case g.open:
+		return rounds * (1 + len(shares))
+	}
+	return rounds
 }
 
 // measureAll measures group by group.
@@ -100,6 +108,9 @@ func (r *runner) measure(ctx context.Context, g group) (Table, error) {
 		}
 		servers = append(servers, s)
 		table.Rows = append(table.Rows, Row{target: t})
+	}
+	if g.idle {
+		return table, r.startAlone(ctx, servers, table)
 	}
 	if err := startAll(ctx, g, servers, table.Rows); err != nil {
 		return table, err
@@ -177,7 +188,7 @@ func (r *runner) turn(g group, s *server, row *Row, round int) error {
 	if err != nil {
 		return err
 	}
-	row.Loaded = max(row.Loaded, after)
+	row.Loaded = row.Loaded.Most(after)
 	if g.steady {
 		steady, err := r.generator.steady(s.place.Port, s.queries, r.steady, fixedRate)
 		if err != nil {

@@ -68,6 +68,9 @@ func (p place) Direct() bool { return p.target.direct }
 // prometheus and errors.
 func (p place) Counted() bool { return p.target.counted }
 
+// Snapshot reports whether the server keeps its last state, and may lose its source.
+func (p place) Snapshot() bool { return p.target.snapshot }
+
 // Signed reports whether the server signs its answers.
 func (p place) Signed() bool { return p.target.asks == signatures }
 

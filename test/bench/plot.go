@@ -30,6 +30,9 @@ const width = 22 * vg.Centimeter
 // plots are the pictures of a table.
 func (t Table) plots() []drawing {
 	name := "RESULTS-" + strings.ToLower(strings.ReplaceAll(t.title, " ", "-"))
+	if t.idle {
+		return t.startPlots(name)
+	}
 	if t.axis != "" {
 		return []drawing{{t.title + ": CPU per query", name + ".svg", drawCurve, func(int) vg.Length { return 9 * vg.Centimeter }}}
 	}
@@ -217,7 +220,7 @@ func drawCurve(t Table, p *plot.Plot) error {
 		s.add(float64(row.at), perQuery.median(row), perQuery.median(row), perQuery.of(row))
 	}
 	p.X.Label.Text, p.Y.Label.Text = t.axis, "µs of CPU per query"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, sizes(s.XYs)
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, sizeTicks(s.XYs)
 	line, points, err := plotter.NewLinePoints(s)
 	if err != nil {
 		return err
@@ -258,8 +261,8 @@ func level(p *plot.Plot, yardstick []Row, along plotter.XYs) error {
 	return nil
 }
 
-// sizes are ticks at the measured sizes alone.
-func sizes(all plotter.XYs) plot.ConstantTicks {
+// sizeTicks are ticks at the measured sizes alone.
+func sizeTicks(all plotter.XYs) plot.ConstantTicks {
 	ticks := make(plot.ConstantTicks, len(all))
 	for i, xy := range all {
 		ticks[i] = plot.Tick{Value: xy.X, Label: grouped(int(xy.X))}

@@ -26,14 +26,22 @@ func (r Results) report() string {
 		for _, p := range t.plots() {
 			fmt.Fprintf(&b, "![%s](%s)\n", p.title, p.file)
 		}
-		b.WriteString("\n" + t.markdown())
-		if t.open {
-			b.WriteString("\n" + t.spells())
-		}
+		b.WriteString("\n" + t.tables())
 	}
 	b.WriteString(reading)
 	b.WriteString(r.Machine.markdown())
 	return b.String()
+}
+
+// tables are all of the table's figures.
+func (t Table) tables() string {
+	switch {
+	case t.idle:
+		return t.starts()
+	case t.open:
+		return t.markdown() + "\n" + t.spells()
+	}
+	return t.markdown()
 }
 
 // markdown is the table as text.
@@ -43,7 +51,7 @@ func (t Table) markdown() string {
 	if t.steady {
 		head = append(head, "p50 µs", "p99 µs")
 	}
-	head = append(head, "MiB at rest", "MiB loaded", "s to load", "CPU s to load")
+	head = append(head, "MiB at rest", "MiB loaded", "resident", "anonymous", "s to load", "CPU s to load")
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
 	for _, row := range t.Rows {
 		cells := []string{row.name, figure(perQuery.median(row)), spread(perQuery.of(row))}
@@ -52,7 +60,7 @@ func (t Table) markdown() string {
 		if t.steady {
 			cells = append(cells, latencyCells(row)...)
 		}
-		cells = append(cells, figure(mebibytes(row.Rest)), figure(mebibytes(row.Loaded)), fmt.Sprintf("%.2f", loading.median(row)), fmt.Sprintf("%.2f", loadingCPU.median(row)))
+		cells = append(cells, figure(mebibytes(row.Rest.Proportional)), figure(mebibytes(row.Loaded.Proportional)), figure(resident.median(row)), figure(anonymous.median(row)), fmt.Sprintf("%.2f", loading.median(row)), fmt.Sprintf("%.2f", loadingCPU.median(row)))
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	return b.String()
@@ -122,7 +130,8 @@ The speaker has figures of its own, in [speaker/RESULTS.md](speaker/RESULTS.md).
 - **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *fell behind* is one that did not answer so many.
 - **lost** is the part of an open loop's queries that no answer came to. At 90 % the sender needs most of a core, so that servers and
   sender disturb each other; it does so alike for all servers of a table.
-- **MiB** are the proportional set size: after the start, and the most after a turn at saturation.
+- **MiB** are the proportional set size: after the start, and the most after a turn at saturation. **resident** is all that a limit counts
+  then, with the pages of files that servers share; **anonymous** is its part that the kernel cannot drop and read again.
 - **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.
 - All servers of a table are up together, have as many threads as there are cores, and are asked 100,000 queries in one random
   order, again and again. A round that disturbs one is not taken out.

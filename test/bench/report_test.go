@@ -8,14 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/test/usage"
 )
 
 // found returns a row with the given CPU per query, one per round.
 func found(t target, cost ...float64) Row {
-	r := Row{target: t, Loading: []time.Duration{time.Second}, LoadingCPU: []time.Duration{time.Second}, Rest: 10 << 20, Loaded: 20 << 20}
+	r := Row{target: t, Loading: []time.Duration{time.Second}, LoadingCPU: []time.Duration{time.Second}, Rest: usage.Bytes{Proportional: 10 << 20}, Loaded: usage.Bytes{Proportional: 20 << 20, Resident: 30 << 20}}
 	for _, c := range cost {
 		r.Turns = append(r.Turns, Turn{Queries: 40_000, Lasted: time.Second, CPU: time.Duration(c * 40_000 * float64(time.Microsecond)), P50: 100 * time.Microsecond, P99: time.Millisecond, Steady: fixedRate})
 	}
@@ -29,7 +32,7 @@ func comparison(cost ...float64) Table {
 	}}
 }
 
-func curve(cost ...float64) Table {
+func overThings(cost ...float64) Table {
 	t := Table{group: group{title: "Growth over things", axis: "things", flat: 1}, Rows: []Row{found(target{name: "whoami"}, 10, 10)}}
 	for i, c := range cost {
 		t.Rows = append(t.Rows, found(target{name: "nearcast, " + count(1+10*i, "things"), to: "whoami", at: 1 + 10*i}, c, c))
@@ -67,6 +70,49 @@ func TestEveryLoadOfAnOpenLoopIsJudged(t *testing.T) {
 	}
 }
 
+// started returns what was found of a curve that was only started.
+func started(seconds ...float64) Table {
+	t := Table{group: group{title: "Size over things", axis: "things", idle: true}}
+	for i, s := range seconds {
+		r := found(target{name: "nearcast, " + count(1+10*i, "things"), at: 1 + 10*i, bounds: []bound{{mark: 8, measure: loading, most: 0.3}}})
+		r.Loading = []time.Duration{time.Duration(s * float64(time.Second))}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+func TestAStartIsReportedAndJudged(t *testing.T) {
+	r := Results{Tables: []Table{started(0.2, 0.6)}}
+	text := r.report()
+	for _, want := range []string{
+		"| nearcast, 1 thing | 0.20 | 0.20–0.20 | 1.00 | 30.0 | 0.00 |",
+		"| 8 | nearcast, 1 thing: time to load | at most 0.3 | 0.20 | met |",
+		"| 8 | nearcast, 11 things: time to load | at most 0.3 | 0.60 | **missed by 100 %** |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestLargeSizesAreLeftOutOnDemand(t *testing.T) {
+	p := plan{groups: slices.Concat(sizes(), growth())}
+	left := p.below(1000)
+	for i, g := range left.groups {
+		for _, target := range g.targets {
+			if g.idle && target.size.functions > 1000 {
+				t.Errorf("%s: %s is left", g.title, target.name)
+			}
+		}
+		if !g.idle && len(g.targets) != len(p.groups[i].targets) {
+			t.Errorf("%s lost targets", g.title)
+		}
+	}
+	if len(left.groups[0].targets) != 3 || len(p.groups[0].targets) != 6 {
+		t.Errorf("%d of %d targets are left", len(left.groups[0].targets), len(p.groups[0].targets))
+	}
+}
+
 func TestARatioComparesValuesOfOneRound(t *testing.T) {
 	// The baseline costs 10, 20 and 10. The medians are 20 and 10, but in most
 	// rounds both cost the same.
@@ -92,9 +138,9 @@ func TestAMissedTargetIsReportedAndFailsAnAssertedRun(t *testing.T) {
 	}{
 		"reached":            {[]Table{comparison(10, 20, 10)}, "| 1.00 × | met |", false},
 		"missed":             {[]Table{comparison(22, 44, 22)}, "| 2.20 × | **missed by 100 %** |", true},
-		"flat":               {[]Table{curve(10, 10.5, 9.5)}, "| met |", false},
-		"grows":              {[]Table{curve(10, 10.5, 12)}, "| +20 % | **missed by 10 %** |", false},
-		"shrinks by as much": {[]Table{curve(10, 8)}, "| -20 % | **missed by 10 %** |", false},
+		"flat":               {[]Table{overThings(10, 10.5, 9.5)}, "| met |", false},
+		"grows":              {[]Table{overThings(10, 10.5, 12)}, "| +20 % | **missed by 10 %** |", false},
+		"shrinks by as much": {[]Table{overThings(10, 8)}, "| -20 % | **missed by 10 %** |", false},
 	} {
 		r := Results{Rounds: 3, Tables: c.tables}
 		if text := r.report(); !strings.Contains(text, c.says) {
@@ -120,7 +166,7 @@ func TestNoLatencyIsReportedForAServerThatCannotKeepUp(t *testing.T) {
 }
 
 func TestEveryLineOfATableHasAsManyCells(t *testing.T) {
-	for _, table := range []Table{comparison(10, 20, 10), curve(10, 10.5)} {
+	for _, table := range []Table{comparison(10, 20, 10), overThings(10, 10.5)} {
 		lines := strings.Split(strings.TrimSpace(table.markdown()), "\n")
 		if len(lines) != 2+len(table.Rows) {
 			t.Errorf("got %d lines for %d rows", len(lines), len(table.Rows))
@@ -134,13 +180,13 @@ func TestEveryLineOfATableHasAsManyCells(t *testing.T) {
 }
 
 func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
-	r := Results{Rounds: 3, Tables: []Table{comparison(10, 20, 10), curve(10, 10.5), opened(time.Millisecond, time.Second)}}
+	r := Results{Rounds: 3, Tables: []Table{comparison(10, 20, 10), overThings(10, 10.5), opened(time.Millisecond, time.Second), started(1, 10)}}
 	dir := t.TempDir()
 	if err := r.drawAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile(`\]\((RESULTS-[^)]*\.svg)\)`).FindAllStringSubmatch(r.report(), -1)
-	if len(named) != 5 {
+	if len(named) != 7 {
 		t.Errorf("the report names %d plots", len(named))
 	}
 	for _, n := range named {

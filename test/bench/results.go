@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/test/usage"
 )
 
 // Results is all that a run found. They are plain data: the report and the plots
@@ -30,9 +32,8 @@ type Row struct {
 	// Loading is from the start to the right answer, a figure per start;
 	// LoadingCPU is the processor time of that.
 	Loading, LoadingCPU []time.Duration
-	// Rest and Loaded are bytes of memory, before the first query and at most
-	// after a turn.
-	Rest, Loaded int64
+	// Rest and Loaded are memory, before the first query and at most after a turn.
+	Rest, Loaded usage.Bytes
 	Turns        []Turn
 	// Spells are those of an open loop, by share, and then by round.
 	Spells [][]Spell
@@ -67,8 +68,11 @@ var (
 	p99        = measure{"p99", each(func(t Turn) float64 { return micros(t.P99) })}
 	loading    = measure{"time to load", func(r Row) []float64 { return secondsOf(r.Loading) }}
 	loadingCPU = measure{"CPU to load", func(r Row) []float64 { return secondsOf(r.LoadingCPU) }}
-	rest       = measure{"memory at rest, MB", func(r Row) []float64 { return []float64{float64(r.Rest) / 1e6} }}
-	loaded     = measure{"memory under load, MB", func(r Row) []float64 { return []float64{float64(r.Loaded) / 1e6} }}
+	rest       = measure{"memory at rest, MB", func(r Row) []float64 { return []float64{float64(r.Rest.Proportional) / 1e6} }}
+	loaded     = measure{"memory under load, MB", func(r Row) []float64 { return []float64{float64(r.Loaded.Proportional) / 1e6} }}
+	// resident and anonymous are what the limit of a container counts, in MiB.
+	resident  = measure{"resident under load, MiB", func(r Row) []float64 { return []float64{mebibytes(r.Loaded.Resident)} }}
+	anonymous = measure{"anonymous under load, MiB", func(r Row) []float64 { return []float64{mebibytes(r.Loaded.Anonymous)} }}
 )
 
 // overall is the CPU per query, in µs, of all rounds together.

@@ -40,7 +40,7 @@ func (w *world) newServer(t target) (*server, error) {
 
 const (
 	// startWithin is how long a server may load.
-	startWithin = 5 * time.Minute
+	startWithin = 15 * time.Minute
 	// askEvery is how exactly the time of loading is known.
 	askEvery = 10 * time.Millisecond
 	// answerWithin is how long one question waits while it loads.
@@ -50,10 +50,10 @@ const (
 // start runs the server and waits until it answers rightly. It returns how long
 // that took, and how much CPU.
 func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error) {
+	begin := time.Now()
 	if err := s.run(); err != nil {
 		return 0, 0, err
 	}
-	begin := time.Now()
 	for {
 		err := s.ready()
 		if err == nil {

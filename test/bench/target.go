@@ -22,6 +22,8 @@ type target struct {
 	rules int
 	// direct and counted add plugins to the configuration of nearcast.
 	direct, counted bool
+	// snapshot starts it without its source, from the last state.
+	snapshot bool
 	// deployed runs it with the collector's settings of manifests/nearcast.
 	deployed bool
 	asks     workload
@@ -43,6 +45,8 @@ type group struct {
 	// flat is the mark that the ratio must not move along the axis; 0 for none.
 	flat    int
 	targets []target
+	// idle is started, one target after the other, and asked nothing more.
+	idle bool
 	// steady has turns at a fixed rate too, open an open loop at the shares.
 	steady, open bool
 	// starts is how often each is started, to see how long it loads.

@@ -20,7 +20,7 @@ var inMemory = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: l
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
-		groups: slices.Concat([]group{steering(), beyond()}, evenness(), []group{signing(), policy(1_000_000, 3), carrier(100_000), scale()}, growth()),
+		groups: slices.Concat([]group{steering(), beyond()}, evenness(), []group{signing(), policy(1_000_000, 3), carrier(100_000), scale(), starting(usual, large)}, growth(), sizes()),
 		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
 	}
 }
@@ -88,15 +88,18 @@ func beyond() group {
 	return g
 }
 
-// scale is the federation whose memory mark 2 bounds, as it is deployed.
+// scale are the federations whose memory marks 2 and 7 bound, as they are deployed.
 func scale() group {
 	return group{
 		title: "Scale", steady: true,
-		text: fmt.Sprintf("%s functions, each in %d of %d clusters, clients in %s locations.", grouped(large.functions), large.placements, large.clusters, grouped(large.locations)),
+		text: fmt.Sprintf("%s functions in each of %d clusters, and %s functions, each in %d of %d; clients in %s locations.",
+			grouped(usual.functions), usual.clusters, grouped(large.functions), large.placements, large.clusters, grouped(large.locations)),
 		targets: []target{
 			{name: "whoami, ECS, as deployed", program: coreDNS, config: "whoami", deployed: true, size: large, asks: subnets, expects: anything},
+			{name: "nearcast, ECS, as deployed, " + count(usual.functions, "functions"), program: coreDNS, config: "nearcast", deployed: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
+				bounds: []bound{{mark: 7, measure: resident, most: 32}, {mark: 7, measure: anonymous, most: 32}}},
 			{name: "nearcast, ECS, as deployed, " + count(large.functions, "functions"), program: coreDNS, config: "nearcast", deployed: true, size: large, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
-				bounds: inMemory},
+				bounds: append(slices.Clone(inMemory), bound{mark: 7, measure: resident, most: 150}, bound{mark: 7, measure: anonymous, most: 150})},
 		},
 	}
 }

@@ -60,12 +60,20 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 	}
 	defer w.close()
 	used := map[string]bool{}
+	type variant struct {
+		config                     string
+		direct, counted, snapshots bool
+		asks                       workload
+	}
+	written := map[variant]bool{}
 	for _, g := range full().groups {
 		for _, target := range g.targets {
-			if used[target.config] && !target.direct {
+			used[target.config] = true
+			v := variant{target.config, target.direct, target.counted, target.snapshot, target.asks}
+			if written[v] {
 				continue
 			}
-			used[target.config] = true
+			written[v] = true
 			if target.config == "knot-geoip" || target.config == "powerdns" {
 				peers.Find(t, target.program.name, target.program.debian)
 			}

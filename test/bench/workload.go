@@ -14,7 +14,7 @@ import (
 // zone is what all servers are authoritative for.
 const zone = "fn.example.org"
 
-// size is how large a federation is. Clusters are a power of two, 256 at most, so
+// size is how large a federation is. Clusters are a power of two, 1,024 at most, so
 // that each has a block of 10.0.0.0/8 of its own. It is comparable.
 type size struct {
 	clusters, functions int
@@ -40,14 +40,21 @@ func (s size) block(cluster int) netip.Prefix {
 	for n := s.clusters; n > 1; n /= 2 {
 		bits++
 	}
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(cluster * 256 / s.clusters)}), bits)
+	return netip.PrefixFrom(ten(cluster<<(32-bits)), bits)
 }
 
 // location is the prefix of a location; it is within the block of regionOf.
 func (s size) location(location int) netip.Prefix {
-	first := s.block(s.regionOf(location)).Addr().As4()
-	n := location / s.clusters
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, first[1] + byte(n/256), byte(n)}), 24)
+	region := s.regionOf(location)
+	first := s.block(region)
+	return netip.PrefixFrom(ten(region<<(32-first.Bits())+location/s.clusters<<8), 24)
+}
+
+// ten is an address of 10.0.0.0/8.
+func ten(offset int) netip.Addr {
+	var a [4]byte
+	binary.BigEndian.PutUint32(a[:], 10<<24+uint32(offset))
+	return netip.AddrFrom4(a)
 }
 
 // regionOf is the cluster that is in the location's region.

@@ -15,6 +15,7 @@ var sizesTried = []size{
 	{clusters: 2, functions: 10, placements: 2, locations: 1000},
 	{clusters: 16, functions: 1000, placements: 8, locations: 1},
 	{clusters: 256, functions: 100, placements: 8, locations: 1000},
+	{clusters: 1024, functions: 100, placements: 8, locations: 1000},
 }
 
 // unpacked reads a stream like dnsperf.

@@ -80,36 +80,60 @@ func CPU(pid int) (time.Duration, error) {
 	return sum, err
 }
 
-// parsePss reads the proportional set size, in bytes, of /proc/PID/smaps_rollup.
-func parsePss(text string) (int64, error) {
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[0] == "Pss:" && fields[2] == "kB" {
-			kib, err := strconv.ParseInt(fields[1], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("no Pss in %q", text)
+// Bytes is memory of a process and those below it.
+type Bytes struct {
+	// Proportional is the proportional set size: a page that processes share counts once.
+	Proportional int64
+	// Resident is what the kernel holds for them, a shared page for each.
+	Resident int64
+	// Anonymous is the part of Resident that is not of files: what the kernel cannot drop
+	// and read again.
+	Anonymous int64
 }
 
-// Memory returns the proportional set size, in bytes, of a process and those
-// below it: a page that they share counts once.
-func Memory(pid int) (int64, error) {
+// Most is the larger of each.
+func (b Bytes) Most(other Bytes) Bytes {
+	return Bytes{max(b.Proportional, other.Proportional), max(b.Resident, other.Resident), max(b.Anonymous, other.Anonymous)}
+}
+
+// parseRollup reads /proc/PID/smaps_rollup.
+func parseRollup(text string) (b Bytes, err error) {
+	wanted := map[string]*int64{"Pss:": &b.Proportional, "Rss:": &b.Resident, "Anonymous:": &b.Anonymous}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 || fields[2] != "kB" || wanted[fields[0]] == nil {
+			continue
+		}
+		kib, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return Bytes{}, fmt.Errorf("smaps_rollup %q: %w", line, err)
+		}
+		*wanted[fields[0]] = kib << 10
+		delete(wanted, fields[0])
+	}
+	if len(wanted) > 0 {
+		return Bytes{}, fmt.Errorf("smaps_rollup %q lacks a size", text)
+	}
+	return b, nil
+}
+
+// Memory returns what a process and those below it have in memory.
+func Memory(pid int) (Bytes, error) {
 	all, err := family(pid)
 	if err != nil {
-		return 0, err
+		return Bytes{}, err
 	}
-	var sum int64
+	var sum Bytes
 	for _, p := range all {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.pid))
 		if err != nil {
-			return 0, err
+			return Bytes{}, err
 		}
-		pss, err := parsePss(string(text))
+		b, err := parseRollup(string(text))
 		if err != nil {
-			return 0, fmt.Errorf("process %d: %w", p.pid, err)
+			return Bytes{}, fmt.Errorf("process %d: %w", p.pid, err)
 		}
-		sum += pss
+		sum = Bytes{sum.Proportional + b.Proportional, sum.Resident + b.Resident, sum.Anonymous + b.Anonymous}
 	}
 	return sum, nil
 }

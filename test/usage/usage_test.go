@@ -3,6 +3,7 @@ package usage
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,13 +25,16 @@ func TestStatIsReadWhateverTheNameIs(t *testing.T) {
 	}
 }
 
-func TestPssIsInBytes(t *testing.T) {
-	got, err := parsePss("00400000-7ffd0000 ---p 00000000 00:00 0  [rollup]\nRss:    2000 kB\nPss:    1234 kB\nPss_Dirty:  99 kB\n")
-	if err != nil || got != 1234<<10 {
-		t.Errorf("%d, %v", got, err)
+func TestMemoryIsInBytes(t *testing.T) {
+	const rollup = "00400000-7ffd0000 ---p 00000000 00:00 0  [rollup]\nRss:    2000 kB\nPss:    1234 kB\nPss_Dirty:  99 kB\nAnonymous:  700 kB\nAnonHugePages: 0 kB\n"
+	got, err := parseRollup(rollup)
+	if want := (Bytes{1234 << 10, 2000 << 10, 700 << 10}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	if got, err := parsePss("Rss: 1 kB\n"); err == nil {
-		t.Errorf("%d is read where there is none", got)
+	for _, bad := range []string{"", "Rss: 1 kB\n", strings.Replace(rollup, "1234", "many", 1)} {
+		if got, err := parseRollup(bad); err == nil {
+			t.Errorf("%q: got %+v", bad, got)
+		}
 	}
 }
 
@@ -50,8 +54,8 @@ func TestWhatAProcessStartedCountsToo(t *testing.T) {
 	if len(all) != 2 || all[0].pid != os.Getpid() || all[1].pid != child.Process.Pid {
 		t.Errorf("%+v are not %d and %d", all, os.Getpid(), child.Process.Pid)
 	}
-	if bytes, err := Memory(os.Getpid()); err != nil || bytes < 1<<20 {
-		t.Errorf("memory is %d, %v", bytes, err)
+	if bytes, err := Memory(os.Getpid()); err != nil || bytes.Proportional < 1<<20 || bytes.Resident < bytes.Anonymous {
+		t.Errorf("memory is %+v, %v", bytes, err)
 	}
 	if _, err := CPU(1 << 30); err == nil {
 		t.Error("a process that is not there has a time")

@@ -143,7 +143,8 @@ func (s *scene) rest(ctx context.Context, r *row, rest time.Duration) error {
 		return err
 	}
 	r.share = float64(after-before) / float64(time.Since(began))
-	r.memory, err = usage.Memory(s.speaker.PID())
+	used, err := usage.Memory(s.speaker.PID())
+	r.memory = used.Proportional
 	return err
 }
 
