@@ -52,7 +52,7 @@ test-full: ## everything, with minutes of fuzzing and repetition; writes test/RE
 fuzz: ## fuzz each target for FUZZTIME, a minute by default
 	@FUZZTIME=$(FUZZTIME) test/run fuzz
 
-bench: build ## Nearcast beside its peers, in 20 minutes; writes test/bench/RESULTS.md and its plots
+bench: build ## Nearcast beside its peers, in 45 minutes; writes test/bench/RESULTS.md and its plots
 	go test -run '^$$' -bench . ./plugin/nearcast
 	go run ./test/bench
 

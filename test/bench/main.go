@@ -61,7 +61,7 @@ func (p plan) below(most int) plan {
 			groups[i].targets = slices.DeleteFunc(slices.Clone(g.targets), func(t target) bool { return t.size.functions > most })
 		}
 	}
-	p.groups = groups
+	p.groups = slices.DeleteFunc(groups, func(g group) bool { return len(g.targets) == 0 })
 	return p
 }
 

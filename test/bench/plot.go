@@ -38,7 +38,7 @@ func (t Table) plots() []drawing {
 	}
 	tall := func(rows int) vg.Length { return vg.Length(rows)*0.7*vg.Centimeter + 2.5*vg.Centimeter }
 	pictures := []drawing{{t.title + ": CPU per query", name + ".svg", drawCost, tall}}
-	if t.steady {
+	if t.steady && slices.ContainsFunc(t.Rows, Row.keptUp) {
 		pictures = append(pictures, drawing{fmt.Sprintf("%s: p50 and p99 at %s queries a second", t.title, grouped(fixedRate)), name + "-latency.svg", drawLatency, tall})
 	}
 	if t.open {
@@ -119,9 +119,6 @@ func drawCost(t Table, p *plot.Plot) error {
 // drawLatency has two dots for each server that kept up.
 func drawLatency(t Table, p *plot.Plot) error {
 	kept := slices.DeleteFunc(slices.Clone(t.Rows), func(r Row) bool { return !r.keptUp() })
-	if len(kept) == 0 {
-		return fmt.Errorf("no server answered %d queries per second", fixedRate)
-	}
 	overServers(p, kept, "µs to the answer: p50 (small), p99 (large, with least to most); logarithmic")
 	for i, row := range kept {
 		if err := dot(p, row, lineOf(kept, i), p50, false); err != nil {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,20 +95,13 @@ func TestAStartIsReportedAndJudged(t *testing.T) {
 }
 
 func TestLargeSizesAreLeftOutOnDemand(t *testing.T) {
-	p := plan{groups: slices.Concat(sizes(), growth())}
-	left := p.below(1000)
-	for i, g := range left.groups {
-		for _, target := range g.targets {
-			if g.idle && target.size.functions > 1000 {
-				t.Errorf("%s: %s is left", g.title, target.name)
-			}
-		}
-		if !g.idle && len(g.targets) != len(p.groups[i].targets) {
-			t.Errorf("%s lost targets", g.title)
-		}
+	p := plan{groups: append(sizes(), overFunctions(10, 10_000))}
+	left := p.below(1000).groups
+	if len(left) != 2 || len(left[0].targets) != 3 || len(left[1].targets) != 3 {
+		t.Errorf("got %v: want the three sizes of the first curve, nothing of the second, and all of the group that is loaded", left)
 	}
-	if len(left.groups[0].targets) != 3 || len(p.groups[0].targets) != 6 {
-		t.Errorf("%d of %d targets are left", len(left.groups[0].targets), len(p.groups[0].targets))
+	if len(p.groups[0].targets) != 6 {
+		t.Error("the plan was modified")
 	}
 }
 
@@ -162,6 +154,22 @@ func TestNoLatencyIsReportedForAServerThatCannotKeepUp(t *testing.T) {
 	}
 	if text := table.markdown(); strings.Count(text, "fell behind") != 2 {
 		t.Error(text)
+	}
+}
+
+func TestATableWithoutAServerThatKeepsUpHasNoPictureOfLatency(t *testing.T) {
+	table := comparison(10, 20, 10)
+	before := len(table.plots())
+	for i := range table.Rows {
+		for n := range table.Rows[i].Turns {
+			table.Rows[i].Turns[n].Steady = 5000
+		}
+	}
+	if got := len(table.plots()); got != before-1 {
+		t.Errorf("got %d pictures, want %d", got, before-1)
+	}
+	if err := (Results{Tables: []Table{table}}).drawAll(t.TempDir()); err != nil {
+		t.Error(err)
 	}
 }
 
