@@ -12,9 +12,10 @@ import (
 const aService = "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, " + labels + "}\nspec:\n"
 
 // TestFilesBeyondALimitAreRefusedByName compares the cost of each file per octet with
-// that of a valid file of the same size.
+// that of a valid file of the same size, in which comments make the YAML library read every
+// document.
 func TestFilesBeyondALimitAreRefusedByName(t *testing.T) {
-	good := strings.Repeat("---\n"+fixture.Documents(hello), 2000)
+	good := strings.Repeat(strings.ReplaceAll(fixture.Documents(hello), "---", "--- #"), 2000)
 	allowed := 2 * cost(t, good, "")
 	var keys strings.Builder
 	for i := range 50000 {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/nearcast/nearcast/internal/base/plainyaml"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/source/slim"
@@ -25,6 +26,9 @@ import (
 // things depend, the unreadable parts of the status. An API server would accept none of
 // these. The last argument gives the lines of the annotations: see below.
 func into(node *yaml.Node, typed runtime.Object, d *flaws, lines map[string]int) ([]federation.Fault, error) {
+	if plainyaml.Decode(node, typed) {
+		return nil, nil // as most are without a fault
+	}
 	var plain any
 	if err := node.Decode(&plain); err != nil {
 		if templated(node) {

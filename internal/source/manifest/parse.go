@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,6 +29,9 @@ var scheme = func() *runtime.Scheme {
 	}
 	return s
 }()
+
+// byteOrderMarks are the byte order byteOrderMarks of UTF-8 and UTF-16.
+var byteOrderMarks = []string{"\ufeff", "\xff\xfe", "\xfe\xff"}
 
 // parse reads one file of YAML documents or JSON values, each an object or a List. It
 // returns a fault if the file is neither.
@@ -57,36 +59,16 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 }
 
 // Text converts text that begins with a byte order mark to UTF-8 without the mark, and
-// returns any other text unchanged.
+// returns any other text unchanged, without a copy.
 func Text(data []byte) []byte {
+	if !slices.ContainsFunc(byteOrderMarks, func(mark string) bool { return bytes.HasPrefix(data, []byte(mark)) }) {
+		return data
+	}
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
 	if err != nil {
 		return data
 	}
 	return text
-}
-
-func parseYAML(path string, data []byte) (file, *federation.Fault) {
-	var f file
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var root yaml.Node
-		err := decoder.Decode(&root)
-		if errors.Is(err, io.EOF) {
-			return f, nil
-		}
-		if err != nil {
-			return file{}, notYAML(path, data, err)
-		}
-		if len(root.Content) != 1 {
-			continue
-		}
-		if err := plain(&root); err != nil {
-			f.refuse(path, root.Content[0].Line, err)
-			continue
-		}
-		f.add(path, root.Content[0], typeMeta{})
-	}
 }
 
 // typeMeta is the type of an object.
