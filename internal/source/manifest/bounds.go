@@ -39,21 +39,32 @@ func unfit(path string, data []byte) *federation.Fault {
 	if at := notUTF8(data); at >= 0 {
 		return fault(at, "is not text: it is not UTF-8")
 	}
-	documents, values, at := 1, 0, 0
-	for line := range bytes.Lines(data) {
-		if begins(line) {
-			documents, values = documents+1, 0
+	documents := 1
+	for at, end := 0, 0; at < len(data); at = end {
+		if begins(data[at:]) {
+			documents++
 		}
-		values += marks(line)
-		switch {
+		end = nextDocument(data, at)
+		switch text := data[at:end]; {
 		case documents > maxDocuments:
 			return fault(at, fmt.Sprintf("has more than %d documents: use several files", maxDocuments))
-		case values > maxValues:
-			return fault(at, fmt.Sprintf("has more than %d values in one document: use several documents or files", maxValues))
+		case marks(text) > maxValues:
+			return fault(at+exceeds(text), fmt.Sprintf("has more than %d values in one document: use several documents or files", maxValues))
+		}
+	}
+	return nil
+}
+
+// exceeds returns where the line begins that has one value too many for a document.
+func exceeds(document []byte) (at int) {
+	values := 0
+	for line := range bytes.Lines(document) {
+		if values += marks(line); values > maxValues {
+			break
 		}
 		at += len(line)
 	}
-	return nil
+	return at
 }
 
 // begins reports whether a document begins with the line. A key may start with the same
@@ -77,15 +88,17 @@ func notUTF8(data []byte) int {
 	}
 }
 
-// marks returns a lower bound of the values that a line adds; for most lines it is about
-// twice their number.
-func marks(line []byte) int {
-	n := 1
-	for _, b := range line {
-		switch b {
-		case ',', '[', '{', ':', '-', '?':
-			n++
-		}
+// indicators are what most values begin or end with.
+var indicators = [][]byte{[]byte("\n"), []byte(","), []byte("["), []byte("{"), []byte(":"), []byte("-"), []byte("?")}
+
+// marks returns a lower bound of the values that lines add; it is about twice their number
+// for most lines.
+func marks(lines []byte) (n int) {
+	if len(lines) > 0 && lines[len(lines)-1] != '\n' {
+		n = 1
+	}
+	for _, indicator := range indicators {
+		n += bytes.Count(lines, indicator)
 	}
 	return n
 }
@@ -133,18 +146,45 @@ func boundKeys(mapping *yaml.Node) error {
 	if n := len(mapping.Content) / 2; n > maxKeys {
 		return fmt.Errorf("a mapping on line %d has more than %d keys", mapping.Line, maxKeys)
 	}
-	lines := make(map[string]int, len(mapping.Content)/2)
+	if first, second := twice(mapping); second != nil {
+		return fmt.Errorf("%s is given twice, on lines %d and %d", called(second.Value), first.Line, second.Line)
+	}
+	return nil
+}
+
+// fewKeys is how many keys are compared with each other faster than they are put into a
+// map.
+const fewKeys = 16
+
+// twice returns the first key that a mapping has twice; nil if it has none.
+func twice(mapping *yaml.Node) (first, second *yaml.Node) {
+	if len(mapping.Content) > 2*fewKeys {
+		return twiceOfMany(mapping)
+	}
+	for i := 2; i+1 < len(mapping.Content); i += 2 {
+		key := mapping.Content[i]
+		for j := 0; j < i; j += 2 {
+			if other := mapping.Content[j]; key.Value == other.Value && key.Kind == yaml.ScalarNode && other.Kind == yaml.ScalarNode {
+				return other, key
+			}
+		}
+	}
+	return nil, nil
+}
+
+func twiceOfMany(mapping *yaml.Node) (first, second *yaml.Node) {
+	keys := make(map[string]*yaml.Node, len(mapping.Content)/2)
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key := mapping.Content[i]
 		if key.Kind != yaml.ScalarNode {
 			continue
 		}
-		if line, twice := lines[key.Value]; twice {
-			return fmt.Errorf("%s is given twice, on lines %d and %d", called(key.Value), line, key.Line)
+		if other := keys[key.Value]; other != nil {
+			return other, key
 		}
-		lines[key.Value] = key.Line
+		keys[key.Value] = key
 	}
-	return nil
+	return nil, nil
 }
 
 // fieldName matches names of object fields and of Nearcast's annotations. A message

@@ -2,7 +2,10 @@ package manifest
 
 import (
 	"crypto/sha256"
+	"runtime"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -41,10 +44,29 @@ func (e entry) is(now regular.Identity) bool {
 	return e.identity == now && e.at.UnixNano()-now.Modified() > int64(grain)
 }
 
-// read reads a file that may have changed; it does not parse the same content again. For
+// readAll reads files that may have changed, several at a time.
+func readAll(paths []string, before map[string]entry) map[string]entry {
+	read := make([]entry, len(paths))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range paths {
+		group.Go(func() error {
+			read[i] = readOne(path, before[path])
+			return nil
+		})
+	}
+	_ = group.Wait() // no function returns an error
+	all := make(map[string]entry, len(paths))
+	for i, path := range paths {
+		all[path] = read[i]
+	}
+	return all
+}
+
+// readOne reads a file that may have changed; it does not parse the same content again. For
 // an unreadable file it returns the fault and what the file contained when it was last
 // readable.
-func read(path string, before entry) entry {
+func readOne(path string, before entry) entry {
 	before.kept = false
 	if before.held == nil {
 		before.held = &file{}

@@ -83,10 +83,7 @@ func (d *Dir) lookAll() (staging.Listing, error) {
 	if err != nil {
 		return staging.Listing{}, err
 	}
-	files := make(map[string]entry, len(there.files))
-	for _, path := range there.files {
-		files[path] = read(path, d.files[path])
-	}
+	files := readAll(there.files, d.files)
 	d.merged.general = there.faults
 	for _, l := range there.lost {
 		kept := d.below(l.path)

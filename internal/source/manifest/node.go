@@ -136,10 +136,10 @@ func texts(node *yaml.Node) map[string]string {
 
 // below returns, for each key of a mapping, the number of lines from the first line.
 func below(first int, node *yaml.Node) map[string]int {
-	lines := map[string]int{}
 	if node == nil || node.Kind != yaml.MappingNode {
-		return lines
+		return nil
 	}
+	lines := make(map[string]int, len(node.Content)/2)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		lines[node.Content[i].Value] = node.Content[i].Line - first
 	}

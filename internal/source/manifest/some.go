@@ -28,17 +28,20 @@ func (d *Dir) lookAt(actual []string) (staging.Listing, bool) {
 			paths = append(paths, path)
 		}
 	}
+	gone := func(path string) bool {
+		_, err := os.Lstat(path)
+		return err != nil
+	}
+	read := readAll(slices.DeleteFunc(slices.Clone(paths), gone), d.files)
 	was := map[string]entry{}
 	for _, path := range paths {
-		before, held := d.files[path]
-		_, err := os.Lstat(path)
-		switch {
-		case err == nil:
-			d.files[path] = read(path, before)
-		case held:
+		before, now := d.files[path], read[path]
+		if now.held == nil {
 			delete(d.files, path)
+		} else {
+			d.files[path] = now
 		}
-		if now := d.files[path]; !before.same(now) {
+		if !before.same(now) {
 			was[path] = before
 		}
 	}

@@ -27,8 +27,12 @@ func (d *flaws) misplaced(node *yaml.Node) (faults []federation.Fault) {
 			continue
 		}
 		for i := 0; i+1 < len(of.Content) && len(faults) < federation.MostOfObject; i += 2 {
-			where := strings.Join(append(path[:len(path):len(path)], of.Content[i].Value), ".")
-			if isKeys(where) {
+			name := of.Content[i].Value
+			if !isKeys(name) {
+				continue // as most are
+			}
+			where := strings.Join(append(path[:len(path):len(path)], name), ".")
+			if where != "metadata.labels" && where != "metadata.annotations" {
 				faults = append(faults, d.keysIn(where, of.Content[i+1])...)
 			}
 		}
@@ -50,16 +54,10 @@ func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault
 	return faults
 }
 
-// isKeys reports whether a mapping at the path is meant for labels or annotations but is
-// in a place where they are not read.
-func isKeys(path string) bool {
-	if path == "metadata.labels" || path == "metadata.annotations" {
-		return false
+// isKeys reports whether a mapping with the name is meant for labels or annotations.
+func isKeys(name string) bool {
+	if n := len(name); n > 0 && (name[n-1] == 's' || name[n-1] == 'S') {
+		name = name[:n-1]
 	}
-	name := path[strings.LastIndexByte(path, '.')+1:]
-	switch strings.TrimSuffix(strings.ToLower(name), "s") {
-	case "label", "annotation":
-		return true
-	}
-	return false
+	return strings.EqualFold(name, "label") || strings.EqualFold(name, "annotation")
 }
