@@ -90,22 +90,7 @@ func readOne(path string, before entry) entry {
 	case len(f.faults) > 0:
 		f = f.keep(*before.held)
 	}
+	f.share(*before.held)
 	e.held, e.fault = &f, fault
 	return e
-}
-
-// keep returns f with the documents of before that f lacks: one document of f could not
-// be identified, and may be any of them.
-func (f file) keep(before file) file {
-	has := make(map[federation.Ref]bool, len(f.documents))
-	for _, d := range f.documents {
-		has[d.ref()] = true
-	}
-	for _, d := range before.documents {
-		if ref := d.ref(); !has[ref] {
-			has[ref] = true
-			f.documents = append(f.documents, d)
-		}
-	}
-	return f
 }

@@ -59,10 +59,11 @@ func (d *Dir) Load() (staging.Listing, error) {
 
 // listing returns everything that exists now.
 func (d *Dir) listing() staging.Listing {
-	listing := staging.Listing{Faults: d.merged.all()}
+	listing := staging.Listing{Readings: make([]staging.Reading, 0, d.merged.first.Len()), Faults: d.merged.all()}
 	for _, path := range slices.SortedFunc(maps.Keys(d.files), d.order) {
-		for i, document := range d.files[path].held.documents {
-			if d.merged.has(document.ref(), place{path, i}) {
+		documents := d.files[path].held.documents
+		for i := range documents {
+			if document := &documents[i]; d.merged.counts(document) {
 				listing.Readings = append(listing.Readings, document.reading())
 			}
 		}
@@ -77,7 +78,8 @@ func (d *Dir) Files() int {
 	return len(d.files)
 }
 
-// lookAll searches for files, reads the changed ones, and returns the resulting changes.
+// lookAll searches for files, reads the changed ones, and returns the resulting changes: if
+// nothing was read before, only faults.
 func (d *Dir) lookAll() (staging.Listing, error) {
 	there, err := find(d.path)
 	if err != nil {
@@ -97,6 +99,7 @@ func (d *Dir) lookAll() (staging.Listing, error) {
 		}
 	}
 	before := d.files
+	there.files, there.visited = nil, nil // they are as large as the directory, and in files
 	d.there, d.files = there, files
 	return d.merge(difference(before, files)), nil
 }

@@ -3,10 +3,12 @@ package manifest
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/nearcast/nearcast/internal/base/index"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
@@ -14,28 +16,68 @@ import (
 // merged combines the objects of all files into one listing. It refuses an object that an
 // earlier file also contains: we cannot guess which one was meant.
 type merged struct {
-	// holders records where each object occurs; the first place counts.
-	holders map[federation.Ref]holders
+	// first has the document that counts of each object: that of the first file.
+	first index.Index[federation.Ref, *document]
+	// others has those of further files, one of each, in their order; few objects have any.
+	others map[federation.Ref][]*document
 	// faults are those of files, and of documents in them that do not count.
 	faults map[string][]federation.Fault
 	// general are faults that belong to no file that is read.
 	general []federation.Fault
 }
 
-// place is where an object occurs: a file, and the index among its documents.
-type place struct {
-	path     string
-	document int
+func newMerged(general []federation.Fault) merged {
+	return merged{
+		first:  index.New(func(d *document, ref federation.Ref) bool { return d.ref() == ref }),
+		others: map[federation.Ref][]*document{}, faults: map[string][]federation.Fault{}, general: general,
+	}
 }
 
-// holders are places in file order; most objects have one.
-type holders struct {
-	first place
-	more  []place
+// counts reports whether the document is the one that counts of its object.
+func (m *merged) counts(d *document) bool { return m.first.Get(d.ref()) == d }
+
+// of returns the documents of an object in the order of their files, in a new slice.
+func (m *merged) of(ref federation.Ref) []*document {
+	first := m.first.Get(ref)
+	if first == nil {
+		return nil
+	}
+	return append([]*document{first}, m.others[ref]...)
 }
 
-// has reports whether the object at the place is the one that counts.
-func (m *merged) has(ref federation.Ref, at place) bool { return m.holders[ref].first == at }
+// set makes these the documents of an object.
+func (m *merged) set(ref federation.Ref, all []*document) {
+	delete(m.others, ref)
+	if len(all) == 0 {
+		m.first.Delete(ref)
+		return
+	}
+	m.first.Put(ref, all[0])
+	if len(all) > 1 {
+		m.others[ref] = all[1:]
+	}
+}
+
+// remove removes the document of a file.
+func (m *merged) remove(ref federation.Ref, path string) {
+	m.set(ref, slices.DeleteFunc(m.of(ref), func(d *document) bool { return d.origin().File == path }))
+}
+
+// add adds a document, unless the object has one of the same file.
+func (m *merged) add(d *document, order func(a, b string) int) {
+	ref, path := d.ref(), d.origin().File
+	all := m.of(ref)
+	if all == nil {
+		m.first.Put(ref, d)
+		return
+	}
+	if slices.ContainsFunc(all, func(o *document) bool { return o.origin().File == path }) {
+		return
+	}
+	all = append(all, d)
+	slices.SortFunc(all, func(a, b *document) int { return order(a.origin().File, b.origin().File) })
+	m.set(ref, all)
+}
 
 // all returns the faults that belong to no object.
 func (m *merged) all() []federation.Fault {
@@ -46,45 +88,29 @@ func (m *merged) all() []federation.Fault {
 	return all
 }
 
-// document returns the document at the first of the places; the zero document if there is
-// none.
-func (d *Dir) document(places []place) document {
-	if len(places) == 0 {
-		return document{}
-	}
-	return d.files[places[0].path].held.documents[places[0].document]
-}
-
-// reading returns what counts of the object at these places; nothing if there are none.
-func (d *Dir) reading(ref federation.Ref, places []place) staging.Reading {
-	if len(places) == 0 {
-		return staging.Reading{Ref: ref}
-	}
-	return d.document(places).reading()
-}
-
 // merge adopts files that changed, and returns the objects that changed with them; was holds
-// the files' previous entries.
+// the files' previous entries. The first call adopts all files, and returns only faults.
 func (d *Dir) merge(was map[string]entry) staging.Listing {
-	if d.merged.holders == nil {
-		d.merged.holders, d.merged.faults = map[federation.Ref]holders{}, map[string][]federation.Fault{}
-		was = map[string]entry{}
-		for path := range d.files {
-			was[path] = entry{}
-		}
+	if d.merged.others == nil {
+		d.mergeAll()
+		return staging.Listing{Faults: d.merged.all()}
 	}
 	refs, touched := map[federation.Ref]bool{}, map[string]bool{}
 	for path, before := range was {
 		touched[path] = true
 		d.move(path, before.held, refs)
 	}
-	changed := staging.Listing{}
+	changed := staging.Listing{Readings: make([]staging.Reading, 0, len(refs))}
 	for ref := range refs {
-		places := d.merged.holders[ref].places()
-		for _, at := range places {
-			touched[at.path] = true
+		documents := d.merged.of(ref)
+		for _, document := range documents {
+			touched[document.origin().File] = true
 		}
-		changed.Readings = append(changed.Readings, d.reading(ref, places))
+		if len(documents) == 0 {
+			changed.Readings = append(changed.Readings, staging.Reading{Ref: ref})
+		} else {
+			changed.Readings = append(changed.Readings, documents[0].reading())
+		}
 	}
 	for path := range touched {
 		d.judge(path)
@@ -93,70 +119,44 @@ func (d *Dir) merge(was map[string]entry) staging.Listing {
 	return changed
 }
 
+// mergeAll adopts all files.
+func (d *Dir) mergeAll() {
+	d.merged = newMerged(d.merged.general)
+	for path := range d.files {
+		for document := range d.files[path].held.objects() {
+			d.merged.add(document, d.order)
+		}
+	}
+	for path := range d.files {
+		d.judge(path)
+	}
+}
+
 // move removes a file's previous objects and adds its current ones; it adds all of them
 // to refs.
 func (d *Dir) move(path string, before *file, refs map[federation.Ref]bool) {
-	for ref := range before.refs() {
-		d.merged.remove(ref, path)
-		refs[ref] = true
+	for document := range before.objects() {
+		d.merged.remove(document.ref(), path)
+		refs[document.ref()] = true
 	}
-	for ref, document := range d.files[path].held.refs() {
-		refs[ref] = true
-		d.merged.add(ref, place{path, document}, d.order)
+	for document := range d.files[path].held.objects() {
+		d.merged.add(document, d.order)
+		refs[document.ref()] = true
 	}
 }
 
-// refs returns the objects that a file contains, each with the index of its first
-// document.
-func (f *file) refs() map[federation.Ref]int {
-	if f == nil {
-		return nil
-	}
-	all := make(map[federation.Ref]int, len(f.documents))
-	for i, document := range f.documents {
-		if document.unread() {
-			continue
+// objects yields the documents of kinds that are read; a nil file has none.
+func (f *file) objects() iter.Seq[*document] {
+	return func(yield func(*document) bool) {
+		if f == nil {
+			return
 		}
-		if ref := document.ref(); !has(all, ref) {
-			all[ref] = i
+		for i := range f.documents {
+			if d := &f.documents[i]; !d.unread() && !yield(d) {
+				return
+			}
 		}
 	}
-	return all
-}
-
-func has[K comparable, V any](m map[K]V, key K) bool {
-	_, has := m[key]
-	return has
-}
-
-func (m *merged) remove(ref federation.Ref, path string) {
-	h := m.holders[ref]
-	left := slices.DeleteFunc(h.places(), func(at place) bool { return at.path == path })
-	m.set(ref, left)
-}
-
-func (m *merged) add(ref federation.Ref, at place, order func(a, b string) int) {
-	all := append(m.holders[ref].places(), at)
-	if len(all) > 1 {
-		slices.SortFunc(all, func(a, b place) int { return order(a.path, b.path) })
-	}
-	m.set(ref, all)
-}
-
-func (m *merged) set(ref federation.Ref, places []place) {
-	if len(places) == 0 {
-		delete(m.holders, ref)
-		return
-	}
-	m.holders[ref] = holders{places[0], places[1:len(places):len(places)]}
-}
-
-// places returns all of them, in a new slice.
-func (h holders) places() []place {
-	if h.first == (place{}) {
-		return nil
-	}
-	return append([]place{h.first}, h.more...)
 }
 
 // order is the order in which files count: by the names of their directories and files,
@@ -185,8 +185,8 @@ func (d *Dir) judge(path string) {
 	if e.fault != nil {
 		faults = append(faults, *e.fault)
 	}
-	for i, document := range e.held.documents {
-		faults = append(faults, d.besides(document, place{path, i}, e.kept)...)
+	for i := range e.held.documents {
+		faults = append(faults, d.besides(&e.held.documents[i], e.kept)...)
 	}
 	faults = append(faults, e.held.faults...)
 	delete(d.merged.faults, path)
@@ -208,18 +208,16 @@ func bounded(path string, faults []federation.Fault, refused int) []federation.F
 }
 
 // besides returns the faults of a document that does not count.
-func (d *Dir) besides(document document, at place, kept bool) []federation.Fault {
+func (d *Dir) besides(document *document, kept bool) []federation.Fault {
 	if document.unread() {
 		return document.faults()
 	}
-	ref := document.ref()
-	first := d.merged.holders[ref].first
-	if first == at || kept {
+	if kept || d.merged.counts(document) {
 		return nil
 	}
-	origin, before := document.origin(), d.document([]place{first}).origin()
+	origin, before := document.origin(), d.merged.first.Get(document.ref()).origin()
 	return []federation.Fault{{
-		File: origin.File, Line: origin.Line, Object: ref.String(),
+		File: origin.File, Line: origin.Line, Object: document.ref().String(),
 		Reason: fmt.Sprintf("is already declared at %s:%d; this one is ignored", before.File, before.Line),
 	}}
 }

@@ -139,10 +139,10 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	gvk := schema.FromAPIVersionAndKind(t.apiVersion, t.kind)
 	metadata := child(node, "metadata")
-	d := flaws{
-		ref:    federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")},
-		origin: federation.Origin{File: path, Line: node.Line},
-	}
+	d := flaws{Meta: federation.Meta{
+		Ref:    federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")},
+		Origin: federation.Origin{File: path, Line: node.Line},
+	}}
 	typed, err := scheme.New(gvk)
 	if err == nil {
 		if _, read := slim.Ref(typed); !read {
@@ -151,7 +151,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	} else if err = unknownKind(gvk); err == nil {
 		return unread(d, node), nil
 	}
-	if d.ref.Name == "" || templated(metadata) {
+	if d.Ref.Name == "" || templated(metadata) {
 		return document{}, unnamed(t.kind, node)
 	}
 	lines := below(node.Line, child(metadata, "annotations"))
@@ -162,7 +162,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if err == nil {
 		bad, err = into(node, typed, &d, lines)
 	}
-	if err == nil && d.ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
+	if err == nil && d.Ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
 		err = errors.New("metadata.namespace is required: a file has no current namespace")
 	}
 	if isForeign(typed, node) {
@@ -173,16 +173,16 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	if err != nil {
 		d.faults = []federation.Fault{d.fault("", err.Error())}
-		return document{flaws: &d}, nil
+		return d.keep(nil), nil
 	}
-	r := slim.Read(typed, d.origin, lines)
+	r := slim.Read(typed, d.Origin, lines)
 	if _, whole := r.Object.(*federation.Template); whole && len(bad) > 0 {
 		r.Object = nil // slim refuses a function whole, too
 	}
 	if d.faults = slices.Concat(bad, r.Faults, d.misplaced(node)); r.Object == nil || len(d.faults) > 0 {
-		return document{r.Object, &d}, nil
+		return d.keep(r.Object), nil
 	}
-	return document{object: r.Object}, nil
+	return document{r.Object}, nil
 }
 
 // isForeign reports whether the object is the binding of a kind that Nearcast does not
@@ -200,12 +200,12 @@ func isForeign(typed runtime.Object, node *yaml.Node) bool {
 func unread(d flaws, node *yaml.Node) document {
 	metadata := child(node, "metadata")
 	annotations := child(metadata, "annotations")
-	d.faults = append(d.misplaced(node), slim.Strays(d.ref, texts(child(metadata, "labels")), texts(annotations), d.origin, below(d.origin.Line, annotations))...)
+	d.faults = append(d.misplaced(node), slim.Strays(d.Ref, texts(child(metadata, "labels")), texts(annotations), d.Origin, below(d.Origin.Line, annotations))...)
 	if len(d.faults) == 0 {
 		return document{}
 	}
 	d.ofOther = true
-	return document{flaws: &d}
+	return d.keep(nil)
 }
 
 // noObject explains a node that lacks apiVersion or kind.

@@ -46,11 +46,12 @@ func parseSections(path string, data []byte, all []section) (file, *federation.F
 }
 
 // joined returns the file that consists of the parts.
-func joined(parts []file) file {
-	if len(parts) == 1 {
-		return parts[0]
+func joined(parts []file) (f file) {
+	n := 0
+	for _, part := range parts {
+		n += len(part.documents)
 	}
-	var f file
+	f.documents = make([]document, 0, n)
 	for _, part := range parts {
 		f.documents = append(f.documents, part.documents...)
 		room := min(mostFaults-len(f.faults), len(part.faults))

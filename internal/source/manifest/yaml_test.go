@@ -39,7 +39,7 @@ func sameFile(t *testing.T, text string) {
 	}
 	for i := range is.documents {
 		if !reflect.DeepEqual(is.documents[i], want.documents[i]) {
-			t.Fatalf("%.200q:\n%+v\nwant\n%+v", text, is.documents[i].object, want.documents[i].object)
+			t.Fatalf("%.200q:\n%+v\nwant\n%+v", text, is.documents[i].Object, want.documents[i].Object)
 		}
 	}
 }
