@@ -10,7 +10,7 @@ func (p *Parser) mapping(column int) *yaml.Node {
 	if p.depth++; p.depth > mostDepth {
 		return nil
 	}
-	n := p.nodes.node(yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: p.line})
+	n := p.nodes.node(yaml.MappingNode, 0, "!!map", "", p.line)
 	mark := p.nodes.mark()
 	for p.column == column && !p.atEntry() {
 		key := p.key()
@@ -64,7 +64,7 @@ func (p *Parser) sequence(column int) *yaml.Node {
 	if p.depth++; p.depth > mostDepth {
 		return nil
 	}
-	n := p.nodes.node(yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: p.line})
+	n := p.nodes.node(yaml.SequenceNode, 0, "!!seq", "", p.line)
 	mark := p.nodes.mark()
 	for p.column == column && p.atEntry() {
 		p.pos++
@@ -126,5 +126,5 @@ func (p *Parser) inline(column int) *yaml.Node {
 }
 
 func (p *Parser) null(line int) *yaml.Node {
-	return p.nodes.node(yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: line})
+	return p.nodes.node(yaml.ScalarNode, 0, "!!null", "", line)
 }

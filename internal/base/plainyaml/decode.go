@@ -43,27 +43,29 @@ var (
 )
 
 func newDecoder(t reflect.Type) decoder {
-	switch pointer := reflect.PointerTo(t); {
-	case pointer.Implements(unmarshaler):
+	switch to := reflect.PointerTo(t); {
+	case to.Implements(unmarshaler):
 		return unmarshal
-	case pointer.Implements(textUnmarshaler):
+	case to.Implements(textUnmarshaler):
 		return unsure
+	case t == reflect.TypeFor[map[string]string]():
+		return texts
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return structure(t)
 	case reflect.Pointer:
-		return pointed
+		return pointer(t.Elem())
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return unsure // encoding/json reads base64
 		}
-		return list
+		return slice(t)
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(textUnmarshaler) {
 			return unsure
 		}
-		return object
+		return mapping(t)
 	case reflect.String:
 		return text
 	case reflect.Bool:
@@ -72,6 +74,13 @@ func newDecoder(t reflect.Type) decoder {
 		return number
 	}
 	return unsure
+}
+
+// later returns the decoder of a type, and looks it up when it is first needed: types may
+// contain themselves.
+func later(t reflect.Type) decoder {
+	find := sync.OnceValue(func() decoder { return decoderOf(t) })
+	return func(n *yaml.Node, v reflect.Value) bool { return find()(n, v) }
 }
 
 func unsure(n *yaml.Node, _ reflect.Value) bool { return isNull(n) }
@@ -112,51 +121,60 @@ func number(n *yaml.Node, v reflect.Value) bool {
 	return false
 }
 
-func pointed(n *yaml.Node, v reflect.Value) bool {
-	if isNull(n) {
+// pointer returns the decoder of pointers to a type.
+func pointer(to reflect.Type) decoder {
+	decode := later(to)
+	return func(n *yaml.Node, v reflect.Value) bool {
+		if isNull(n) {
+			return true
+		}
+		v.Set(reflect.New(to))
+		return decode(n, v.Elem())
+	}
+}
+
+// slice returns the decoder of a type of slices.
+func slice(t reflect.Type) decoder {
+	decode := later(t.Elem())
+	return func(n *yaml.Node, v reflect.Value) bool {
+		if n.Kind != yaml.SequenceNode {
+			return isNull(n)
+		}
+		v.Set(reflect.MakeSlice(t, len(n.Content), len(n.Content)))
+		for i, entry := range n.Content {
+			if isNull(entry) || !decode(entry, v.Index(i)) {
+				return false
+			}
+		}
 		return true
 	}
-	v.Set(reflect.New(v.Type().Elem()))
-	return decoderOf(v.Type().Elem())(n, v.Elem())
 }
 
-func list(n *yaml.Node, v reflect.Value) bool {
-	if n.Kind != yaml.SequenceNode {
-		return isNull(n)
-	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
-	decode := decoderOf(v.Type().Elem())
-	for i, entry := range n.Content {
-		if isNull(entry) || !decode(entry, v.Index(i)) {
-			return false
+// mapping returns the decoder of a type of maps.
+func mapping(t reflect.Type) decoder {
+	decode := later(t.Elem())
+	return func(n *yaml.Node, v reflect.Value) bool {
+		if n.Kind != yaml.MappingNode {
+			return isNull(n)
 		}
+		v.Set(reflect.MakeMapWithSize(t, len(n.Content)/2))
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+			if kindOf(n.Content[i]) != str || isNull(n.Content[i+1]) || !decode(n.Content[i+1], value) {
+				return false
+			}
+			key.SetString(n.Content[i].Value)
+			v.SetMapIndex(key, value)
+		}
+		return true
 	}
-	return true
 }
 
-func object(n *yaml.Node, v reflect.Value) bool {
+// texts decodes the most frequent type of maps without reflection.
+func texts(n *yaml.Node, v reflect.Value) bool {
 	if n.Kind != yaml.MappingNode {
 		return isNull(n)
 	}
-	if v.Type() == reflect.TypeFor[map[string]string]() {
-		return texts(n, v)
-	}
-	t := v.Type()
-	v.Set(reflect.MakeMapWithSize(t, len(n.Content)/2))
-	decode := decoderOf(t.Elem())
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
-		if kindOf(n.Content[i]) != str || isNull(n.Content[i+1]) || !decode(n.Content[i+1], value) {
-			return false
-		}
-		key.SetString(n.Content[i].Value)
-		v.SetMapIndex(key, value)
-	}
-	return true
-}
-
-// texts is object for the most frequent type, without reflection for each key.
-func texts(n *yaml.Node, v reflect.Value) bool {
 	all := make(map[string]string, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

@@ -8,7 +8,7 @@ func (p *Parser) flow() *yaml.Node {
 	if p.depth++; p.depth > mostDepth {
 		return nil
 	}
-	n, end := p.nodes.node(yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, Tag: "!!seq", Line: p.line}), byte(']')
+	n, end := p.nodes.node(yaml.SequenceNode, yaml.FlowStyle, "!!seq", "", p.line), byte(']')
 	if p.text[p.pos] == '{' {
 		n.Kind, n.Tag, end = yaml.MappingNode, "!!map", '}'
 	}

@@ -17,7 +17,7 @@ func (p *Parser) literal(column int) *yaml.Node {
 	if strip {
 		p.scratch = p.scratch[:len(p.scratch)-1]
 	}
-	return p.nodes.node(yaml.Node{Kind: yaml.ScalarNode, Style: yaml.LiteralStyle, Tag: "!!str", Value: p.recent.of(p.scratch), Line: line})
+	return p.nodes.node(yaml.ScalarNode, yaml.LiteralStyle, "!!str", p.recent.of(p.scratch), line)
 }
 
 // lines reads the lines that are indented more than the column, each with its line feed,

@@ -26,14 +26,15 @@ func (n *nodes) reset() {
 	n.free, n.links, n.open = n.slab, n.all, n.open[:0]
 }
 
-func (n *nodes) node(is yaml.Node) *yaml.Node {
+// node returns a node with these fields; it has no others that are ever set.
+func (n *nodes) node(kind yaml.Kind, style yaml.Style, tag, value string, line int) *yaml.Node {
 	if len(n.free) == 0 {
 		n.slab = make([]yaml.Node, min(max(leastSlab, 2*len(n.slab)), mostSlab))
 		n.free = n.slab
 	}
 	node := &n.free[0]
 	n.free = n.free[1:]
-	*node = is
+	node.Kind, node.Style, node.Tag, node.Value, node.Line, node.Content = kind, style, tag, value, line, nil
 	return node
 }
 

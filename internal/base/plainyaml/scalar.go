@@ -81,7 +81,7 @@ func (p *Parser) scalar(text []byte) *yaml.Node {
 	tag := tagOf(value)
 	switch tag {
 	case "!!str", "!!int", "!!bool", "!!null", "!!float":
-		return p.nodes.node(yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value, Line: p.line})
+		return p.nodes.node(yaml.ScalarNode, 0, tag, value, p.line)
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (p *Parser) quoted() *yaml.Node {
 	if !ok {
 		return nil
 	}
-	return p.nodes.node(yaml.Node{Kind: yaml.ScalarNode, Style: style, Tag: "!!str", Value: p.recent.of(text), Line: p.line})
+	return p.nodes.node(yaml.ScalarNode, style, "!!str", p.recent.of(text), p.line)
 }
 
 // singleQuoted reads to the closing quote; false if there is none on the line.

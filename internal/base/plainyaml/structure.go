@@ -53,14 +53,8 @@ func addFields(fields map[string]field, t reflect.Type, index []int) bool {
 		case name == "" || twice || strings.Contains(options, "string"):
 			return false
 		default:
-			fields[name] = field{at, fieldDecoder(f.Type)}
+			fields[name] = field{at, later(f.Type)}
 		}
 	}
 	return true
-}
-
-// fieldDecoder returns the decoder of a field. It looks up the decoder of the type when it
-// is needed: types may contain themselves.
-func fieldDecoder(t reflect.Type) decoder {
-	return func(n *yaml.Node, v reflect.Value) bool { return decoderOf(t)(n, v) }
 }

@@ -5,7 +5,6 @@ package annotation
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,11 +78,12 @@ func IsKnown(key string) bool {
 // below, which may be nil. It returns nil if there are none.
 func Own(all map[string]string, below map[string]int) federation.Annotations {
 	var own federation.Annotations
-	for _, key := range slices.Sorted(maps.Keys(all)) {
+	for key, value := range all {
 		if IsOurs(key) {
-			own = append(own, federation.Annotation{Key: intern.String(key), Value: all[key], Below: below[key]})
+			own = append(own, federation.Annotation{Key: intern.String(key), Value: value, Below: below[key]})
 		}
 	}
+	slices.SortFunc(own, func(a, b federation.Annotation) int { return strings.Compare(a.Key, b.Key) })
 	return slices.Clip(own)
 }
 

@@ -2,7 +2,6 @@ package slim
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,21 +60,28 @@ func strays(obj metav1.Object, m *federation.Meta, what carrier) []federation.Fa
 		annotations = nil // the speaker reads them
 	}
 	strays := few{of: m}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if annotation.IsLike(key) {
-			if why := strayLabel(key, labels[key], what, m); why != "" {
-				strays.ignore("label "+key, why)
-			}
+	for _, key := range like(labels) {
+		if why := strayLabel(key, labels[key], what, m); why != "" {
+			strays.ignore("label "+key, why)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if annotation.IsLike(key) {
-			if why := strayAnnotation(key, what, m); why != "" {
-				strays.ignore(key, why)
-			}
+	for _, key := range like(annotations) {
+		if why := strayAnnotation(key, what, m); why != "" {
+			strays.ignore(key, why)
 		}
 	}
 	return strays.all()
+}
+
+// like returns, in order, the keys that are Nearcast's or meant to be.
+func like(all map[string]string) (keys []string) {
+	for key := range all {
+		if annotation.IsLike(key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // few holds the first warnings of an object, and the number of further ones.
