@@ -2,18 +2,11 @@ package manifest
 
 import (
 	"crypto/sha256"
-	"runtime"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/federation"
 )
-
-// maxFileSize bounds one file, in bytes: the API server's own limit for an
-// object is 3 MiB, and a List holds thousands.
-const maxFileSize = 256 << 20
 
 // entry is a file of the directory.
 type entry struct {
@@ -42,25 +35,6 @@ const grain = 2 * time.Second
 // is reports whether the file is certainly the one that was read.
 func (e entry) is(now regular.Identity) bool {
 	return e.identity == now && e.at.UnixNano()-now.Modified() > int64(grain)
-}
-
-// readAll reads files that may have changed, several at a time.
-func readAll(paths []string, before map[string]entry) map[string]entry {
-	read := make([]entry, len(paths))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, path := range paths {
-		group.Go(func() error {
-			read[i] = readOne(path, before[path])
-			return nil
-		})
-	}
-	_ = group.Wait() // no function returns an error
-	all := make(map[string]entry, len(paths))
-	for i, path := range paths {
-		all[path] = read[i]
-	}
-	return all
 }
 
 // readOne reads a file that may have changed; it does not parse the same content again. For

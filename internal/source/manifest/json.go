@@ -115,6 +115,8 @@ func (r *jsonReader) children(n *yaml.Node) error {
 
 // parseJSON reads a file of JSON values. If it fails, it returns the line of the error.
 func parseJSON(path string, data []byte) (file, int, error) {
+	release := reserve(marks(data))
+	defer release()
 	var f file
 	r := newJSONReader(data)
 	for {

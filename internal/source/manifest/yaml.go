@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/base/plainyaml"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -30,19 +28,16 @@ func parseYAML(path string, data []byte) (file, *federation.Fault) {
 // one document after the other.
 func parseSections(path string, data []byte, all []section) (file, *federation.Fault) {
 	parts := make([]file, len(all))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, s := range all {
-		group.Go(func() error { return parts[i].parse(path, s) })
+	if inParallel(len(all), func(i int) error { return parts[i].parse(path, all[i]) }) == nil {
+		return joined(parts), nil
 	}
-	if group.Wait() != nil {
-		var f file
-		if err := f.library(path, section{data, 1}); err != nil {
-			return file{}, notYAML(path, data, err)
-		}
-		return f, nil
+	release := reserve(maxValues)
+	defer release()
+	var f file
+	if err := f.library(path, section{data, 1}); err != nil {
+		return file{}, notYAML(path, data, err)
 	}
-	return joined(parts), nil
+	return f, nil
 }
 
 // joined returns the file that consists of the parts.
@@ -100,6 +95,8 @@ var parsers = sync.Pool{New: func() any { return new(plainyaml.Parser) }}
 // parse adds the documents of a section. It returns an error if the YAML library must read
 // the whole file.
 func (f *file) parse(path string, s section) error {
+	release := reserve(marks(s.text))
+	defer release()
 	parser := parsers.Get().(*plainyaml.Parser)
 	defer parsers.Put(parser)
 	for _, document := range sections(s.text, 0) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nearcast/nearcast/internal/base/plainyaml"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
@@ -65,6 +66,17 @@ func TestManyAtATimeAreReadAsOneAfterTheOther(t *testing.T) {
 		"", "---\n", "---\n---", "\n---\n--- \n---\t\n---x\n", "a: |\n ---\n---\n", "a: '\n---\n'\n", "--- |\n---\n", "[a,\n---\nb]\n",
 	} {
 		sameFile(t, text)
+	}
+}
+
+// TestWhatKubectlPrintsIsPlain: otherwise it would take ten times as long to read.
+func TestWhatKubectlPrintsIsPlain(t *testing.T) {
+	for _, text := range []string{printed, fixture.ThreeWith(hello)} {
+		for _, document := range sections([]byte(text), 0) {
+			if _, plain := new(plainyaml.Parser).Parse(document.text, document.line); !plain {
+				t.Errorf("is not plain:\n%s", document.text)
+			}
+		}
 	}
 }
 
