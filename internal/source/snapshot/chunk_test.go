@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -94,7 +96,9 @@ func TestAFrameIsOnlyGoodInItsPlace(t *testing.T) {
 // there is, with right checksums.
 func TestSizesThatLieAllocateNothing(t *testing.T) {
 	huge := binary.AppendUvarint(nil, math.MaxInt64)
+	large := binary.AppendUvarint(nil, 1<<24) // strings of 256 MiB
 	lies := map[string][]byte{
+		"more texts than octets": large, "more members than octets": append([]byte{0, 0}, large...),
 		"texts":     huge,
 		"a text":    append([]byte{1}, huge...),
 		"shapes":    append([]byte{0}, huge...),
@@ -111,17 +115,52 @@ func TestSizesThatLieAllocateNothing(t *testing.T) {
 	binary.LittleEndian.PutUint32(frame[len(firstLine(format, "k")):], math.MaxUint32)
 	lies["a frame"] = frame
 	for name, file := range lies {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := read(bytes.NewReader(file), "k")
-		runtime.ReadMemStats(&after)
+		var err error
+		n := allocated(func() { _, err = read(bytes.NewReader(file), "k") })
 		if err == nil || !strings.HasPrefix(err.Error(), "is damaged: ") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+		if n > 4<<20 {
 			t.Errorf("%s: %d octets were allocated", name, n)
 		}
 	}
+}
+
+// TestWhatIsCommonIsReadAndWrittenOnce holds what a function takes among many that are
+// alike: some octets of the file, and of memory only what is its own.
+func TestWhatIsCommonIsReadAndWrittenOnce(t *testing.T) {
+	const n = 20_000
+	saved := Contents{Objects: many(n)}
+	var file bytes.Buffer
+	writing := allocated(func() {
+		if err := write(&file, "k", time.Now(), held(saved)); err != nil {
+			t.Fatal(err)
+		}
+	}) - uint64(2*file.Cap()) // as the buffer grows
+	reading := allocated(func() {
+		if _, err := read(bytes.NewReader(file.Bytes()), "k"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	octets, objects := file.Len()/n, int(reading/n)
+	t.Logf("of each function: %d octets of the file, %d to read it; %d in all to write", octets, objects, writing)
+	if own := 36 + 14 + 10; octets > own { // UID and name, their lengths, and numbers
+		t.Errorf("a function takes %d octets of the file, want at most %d", octets, own)
+	}
+	if most := 3*int(unsafe.Sizeof(federation.Template{}))/2 + 200; objects > most {
+		t.Errorf("reading a function allocates %d octets, want at most %d", objects, most)
+	}
+	if int64(writing) > 8*wholeChunk {
+		t.Errorf("writing all allocates %d octets, want that of a few chunks", writing)
+	}
+}
+
+func allocated(what func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	what()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // FuzzChunk reads a chunk with a right checksum: what is read can be built, and is the same

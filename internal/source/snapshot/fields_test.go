@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,48 @@ func TestNumbersThatAreNotFiniteSpoilNothingElse(t *testing.T) {
 			t.Errorf("%g: %+v", n, got)
 		}
 	}
+}
+
+// TestImpossibleValuesAreRefused: printing, ranking or answering them would go wrong, and a
+// checksum does not say who wrote them.
+func TestImpossibleValuesAreRefused(t *testing.T) {
+	seen := func(o federation.Observed) Contents {
+		b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+		b.Observe("a", o)
+		return Contents{Objects: []federation.Object{b}}
+	}
+	verdict := func(v health.Verdict) Contents {
+		return Contents{Verdicts: map[federation.Target]health.Verdict{{Kind: federation.ProbeTCP}: v}}
+	}
+	four, six := []netip.Addr{netip.MustParseAddr("192.0.2.1")}, []netip.Addr{netip.MustParseAddr("2001:db8::1")}
+	for want, c := range map[string]Contents{
+		"9 is above 3":                            {Objects: []federation.Object{&federation.Cluster{Ready: 9}}},
+		"9 is above 2":                            seen(federation.Observed{Health: 9}),
+		"2001:db8::1 is of the wrong family":      seen(federation.Observed{LoadBalancer: federation.Endpoint{V4: six}}),
+		"192.0.2.1 is of the wrong family":        {Lookups: map[string]federation.Endpoint{"a.": {V6: four}}},
+		"8 is above 2":                            verdict(health.Verdict{State: 8}),
+		"-1ns is not the time of a round trip":    verdict(health.Verdict{RTT: -1}),
+		"is not a time":                           {Confirmed: time.Unix(1<<39, 0)},
+		"the member \"\" is after \"b\"":          {Objects: []federation.Object{twice()}},
+		"invalid IP is of the wrong family":       seen(federation.Observed{LoadBalancer: federation.Endpoint{V4: []netip.Addr{{}}}}),
+		"::ffff:192.0.2.1 is of the wrong family": seen(federation.Observed{LoadBalancer: federation.Endpoint{V6: []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1")}}}),
+	} {
+		var file bytes.Buffer
+		if err := write(&file, "k", c.Saved, held(c)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := read(bytes.NewReader(file.Bytes()), "k"); err == nil || !strings.HasPrefix(err.Error(), "is damaged: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// twice is a binding whose members are not sorted.
+func twice() *federation.Binding {
+	b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+	b.Place("b", 1)
+	b.Members = append(b.Members, federation.Member{})
+	return b
 }
 
 func stale(all map[federation.Target]health.Verdict) {
