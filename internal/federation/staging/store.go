@@ -131,7 +131,7 @@ func (s *Store) Restore(objects []federation.Object, confirmed time.Time) {
 func (s *Store) Held() ([]federation.Object, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(s.objects.All()), s.synced
+	return slices.AppendSeq(make([]federation.Object, 0, s.objects.Len()), s.objects.All()), s.synced
 }
 
 // last returns the last good version of an object, or nil.
