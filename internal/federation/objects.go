@@ -115,7 +115,7 @@ func (a Annotations) Find(key string) Annotation {
 type Template struct {
 	Meta
 	// Selector is the Service's selector; empty for an Ingress.
-	Selector map[string]string `json:",omitempty"`
+	Selector Labels
 	// Service is set by annotation.Parse if it is not. Other templates may share it.
 	*Service
 	// Annotated is set by annotation.Parse. Other templates may share it.
@@ -176,7 +176,7 @@ const AnyCluster = "*"
 // Workload is a Deployment, StatefulSet or DaemonSet, which a Service's selector may match.
 type Workload struct {
 	Meta
-	PodLabels map[string]string
+	PodLabels Labels
 	// RuntimeClass is that of the pods; "" for the default.
 	RuntimeClass string
 }

@@ -248,18 +248,18 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 
 func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 	web := service("ns", "web")
-	web.Selector = map[string]string{"app": "shop"}
+	web.Selector = federation.LabelsOf(map[string]string{"app": "shop"})
 	for name, c := range map[string]struct {
 		objects []federation.Object
 		want    string
 	}{
 		"selected": {[]federation.Object{
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("shop-v1")}, PodLabels: map[string]string{"app": "shop", "v": "1"}},
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("shop-v1")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop", "v": "1"})},
 			bound(deployment("shop-v1"), "a"), bound(deployment("web"), "b"),
 		}, "a=192.0.2.1; !b: its workload Deployment/shop-v1 is not placed here"},
 		"two selected, either is accepted": {[]federation.Object{
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("v1")}, PodLabels: map[string]string{"app": "shop"}},
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("v2")}, PodLabels: map[string]string{"app": "shop"}},
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("v1")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("v2")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
 			bound(deployment("v1"), "a"), bound(deployment("v2"), "b"),
 		}, "a=192.0.2.1; b=192.0.2.2"},
 		"annotated": {[]federation.Object{

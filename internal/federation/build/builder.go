@@ -44,7 +44,7 @@ type Builder struct {
 	// name than the template: see touchUsers.
 	users map[federation.Ref]askers
 	// selecting holds entries by one of the labels by which they select workloads.
-	selecting map[label]askers
+	selecting index.Index[label, askers]
 	// probers holds entries by the names on which their probe's host depends.
 	probers map[string][]*entry
 	faults  faults
@@ -123,7 +123,7 @@ func (b *Builder) forget() {
 	*b = Builder{
 		Options: b.Options, in: newStaged(), entries: index.New((*entry).is), hostnames: newContest((*entry).asks, b.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, touchedNames: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
-		users: map[federation.Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
+		users: map[federation.Ref]askers{}, selecting: index.New(askers.selectBy), faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*federation.Placement{}, clustersChanged: true, changedVIPs: map[netip.Addr]bool{},
 	}
 }

@@ -88,7 +88,7 @@ func (b *Builder) held() string {
 			below[name]++
 		}
 	}
-	return fmt.Sprint(b.entries.Len(), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, b.declared.holder.Len(), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, b.in.bindings.holder.Len(), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), len(b.in.labelled), len(b.selecting))
+	return fmt.Sprint(b.entries.Len(), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, b.declared.holder.Len(), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, b.in.bindings.holder.Len(), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), b.in.labelled.holder.Len(), b.selecting.Len())
 }
 
 // randomWorld changes the content of a store.
@@ -135,7 +135,7 @@ func (w *randomWorld) change() {
 		s.Put(staging.Whole(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private"))))
 	case 9:
 		t := service(namespace, name)
-		t.Selector = map[string]string{"app": work.Name}
+		t.Selector = federation.LabelsOf(map[string]string{"app": work.Name})
 		s.Put(staging.Whole(t))
 	case 10:
 		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
@@ -154,7 +154,7 @@ func (w *randomWorld) change() {
 	case 13:
 		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref(), bound(work).Ref(), {Kind: "ResourceBinding", Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
 	case 14:
-		s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")}))
+		s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: federation.LabelsOf(map[string]string{"app": w.one("label", "web", "api", "job")}), RuntimeClass: w.one("class", "", "wasmtime-spin")}))
 	case 15:
 		s.Put(staging.Reading{Ref: work})
 	case 16:
@@ -234,14 +234,14 @@ func placements(f *federation.Function) string {
 func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	web := service("ns", "web")
-	web.Selector = map[string]string{"app": "web"}
+	web.Selector = federation.LabelsOf(map[string]string{"app": "web"})
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	s.Put(staging.Whole(web))
 	s.Put(staging.Whole(bound(web.Ref, "a")))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Fatalf("%+v, want a placement without a workload", f.Refused)
 	}
-	s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}}))
+	s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: federation.LabelsOf(map[string]string{"app": "web"})}))
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
 		t.Errorf("%s, want it refused because its workload is not placed", placements(f))
 	}
@@ -257,11 +257,12 @@ func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	work := func(i int, app string) *federation.Workload {
-		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
+		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: federation.LabelsOf(map[string]string{"app": app, "tier": "web"})}
 	}
 	for i := range 100 {
 		own, shared := service("ns", fmt.Sprintf("own%03d", i)), service("ns", fmt.Sprintf("shared%03d", i))
-		own.Selector, shared.Selector = map[string]string{"app": fmt.Sprint(i), "tier": "web"}, map[string]string{"tier": "web"}
+		own.Selector = federation.LabelsOf(map[string]string{"app": fmt.Sprint(i), "tier": "web"})
+		shared.Selector = federation.LabelsOf(map[string]string{"tier": "web"})
 		for _, o := range []federation.Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
 			s.Put(staging.Whole(o))
 		}

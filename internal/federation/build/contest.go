@@ -68,6 +68,15 @@ func (c *contest[K, V]) search(key K, v V) int {
 	return i
 }
 
+// count returns how many want the key.
+func (c *contest[K, V]) count(key K) int {
+	var nobody V
+	if c.holder.Get(key) == nobody {
+		return 0
+	}
+	return 1 + len(c.losers[key])
+}
+
 // all yields everyone who wants the key, in order.
 func (c *contest[K, V]) all(key K) iter.Seq[V] {
 	return func(yield func(V) bool) {

@@ -61,7 +61,7 @@ func (b *Builder) declare(t *federation.Template) {
 	e.template, e.gone = t, false
 	b.settleIn(t.Namespace)
 	if l, ok := selectsBy(t); ok {
-		b.selecting[l] = b.selecting[l].with(e)
+		b.selecting.Put(l, b.selecting.Get(l).with(e))
 	}
 	if e.barred = b.trespasses(t); len(e.barred) > 0 {
 		return
@@ -82,7 +82,11 @@ func (b *Builder) withdraw(e *entry) {
 	defer b.close(e)
 	b.moveOut(e.template.Namespace)
 	if l, ok := selectsBy(e.template); ok {
-		leave(b.selecting, l, e)
+		if left := b.selecting.Get(l).without(e); left != (askers{}) {
+			b.selecting.Put(l, left)
+		} else {
+			b.selecting.Delete(l)
+		}
 	}
 	for _, name := range e.asked {
 		b.touchAskers(name, e)

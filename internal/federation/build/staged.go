@@ -2,7 +2,6 @@ package build
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -13,7 +12,7 @@ import (
 type staged struct {
 	clusters  map[federation.Ref]*federation.Cluster
 	workloads map[string][]*federation.Workload                  // by namespace, sorted
-	labelled  map[label][]*federation.Workload                   // by each label of their pods, sorted
+	labelled  contest[label, *federation.Workload]               // by each label of their pods
 	bindings  contest[federation.Ref, *federation.Binding]       // by what they place
 	others    contest[federation.Ref, *federation.Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[federation.Ref]*federation.MultiClusterService // by the Service
@@ -27,9 +26,13 @@ func newStaged() staged {
 		bare, of := b.Resource().OfAnyGroup()
 		return b.Resource() == resource || of && bare == resource
 	}
+	before := func(_ label, one, other *federation.Workload) bool { return one.Compare(other.Ref) < 0 }
+	labelled := func(w *federation.Workload, l label) bool {
+		return w.Namespace == l.namespace && w.PodLabels.Has(l.Label)
+	}
 	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource()) == name }
 	return staged{
-		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: map[label][]*federation.Workload{},
+		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: newContest(labelled, before),
 		bindings: newContest(places, first), others: newContest(runs, first),
 	}
 }
@@ -52,8 +55,8 @@ func (b *Builder) stage(was, is federation.Object) {
 		of := b.in.workloads[o.Namespace]
 		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
 		b.in.workloads[o.Namespace] = slices.Insert(of, i, o)
-		for k, v := range o.PodLabels {
-			b.in.label(label{o.Namespace, k, v}, o)
+		for _, l := range o.PodLabels {
+			b.in.labelled.enter(label{o.Namespace, l}, o)
 		}
 		b.newWorkloads = append(b.newWorkloads, o)
 		b.touchUsers(o.Ref)
@@ -90,8 +93,8 @@ func (b *Builder) unstage(was federation.Object) {
 		if b.in.workloads[o.Namespace] = of; len(of) == 0 {
 			delete(b.in.workloads, o.Namespace)
 		}
-		for k, v := range o.PodLabels {
-			b.in.unlabel(label{o.Namespace, k, v}, o)
+		for _, l := range o.PodLabels {
+			b.in.labelled.leave(label{o.Namespace, l}, o)
 		}
 		b.touchUsers(o.Ref)
 	case *federation.Binding:
@@ -111,21 +114,9 @@ func (b *Builder) unstage(was federation.Object) {
 }
 
 // label is a label of the pods of a workload, with its namespace.
-type label struct{ namespace, key, value string }
-
-func (s *staged) label(l label, w *federation.Workload) {
-	i, _ := slices.BinarySearchFunc(s.labelled[l], w.Ref, compareWorkload)
-	s.labelled[l] = slices.Insert(s.labelled[l], i, w)
-}
-
-func (s *staged) unlabel(l label, w *federation.Workload) {
-	of := s.labelled[l]
-	if i, found := slices.BinarySearchFunc(of, w.Ref, compareWorkload); found {
-		of = slices.Delete(of, i, i+1)
-	}
-	if s.labelled[l] = of; len(of) == 0 {
-		delete(s.labelled, l)
-	}
+type label struct {
+	namespace string
+	federation.Label
 }
 
 // maxSelected bounds the workloads that are considered for one template.
@@ -136,14 +127,10 @@ func (s *staged) selected(t *federation.Template) (refs []federation.Ref) {
 	if len(t.Selector) == 0 {
 		return nil
 	}
-	var fewest []*federation.Workload
-	first := true
-	for k, v := range t.Selector {
-		if of := s.labelled[label{t.Namespace, k, v}]; first || len(of) < len(fewest) {
-			fewest, first = of, false
-		}
-	}
-	for _, w := range fewest {
+	rarest := slices.MinFunc(t.Selector, func(one, other federation.Label) int {
+		return s.labelled.count(label{t.Namespace, one}) - s.labelled.count(label{t.Namespace, other})
+	})
+	for w := range s.labelled.all(label{t.Namespace, rarest}) {
 		if len(refs) == maxSelected {
 			break
 		}
@@ -160,8 +147,7 @@ func selectsBy(t *federation.Template) (label, bool) {
 	if t.Workload.Kind != "" || len(t.Selector) == 0 {
 		return label{}, false
 	}
-	key := slices.Min(slices.Collect(maps.Keys(t.Selector)))
-	return label{t.Namespace, key, t.Selector[key]}, true
+	return label{t.Namespace, t.Selector[0]}, true
 }
 
 // exposedBy returns the Service that the object exposes.

@@ -180,6 +180,15 @@ func (a askers) without(e *entry) askers {
 	return a
 }
 
+// selectBy reports whether the entries are those that select workloads by the label.
+func (a askers) selectBy(l label) bool {
+	for e := range a.all() {
+		by, _ := selectsBy(e.template)
+		return by == l
+	}
+	return false
+}
+
 // leave removes the entry from the set of the key.
 func leave[K comparable](all map[K]askers, key K, e *entry) {
 	if left := all[key].without(e); left != (askers{}) {

@@ -69,13 +69,13 @@ func (b *Builder) mayAnswer(e *entry, pred func(netip.Addr) bool) bool {
 func (b *Builder) touchSelectors() {
 	seen := map[label]bool{}
 	for _, w := range b.newWorkloads {
-		for k, v := range w.PodLabels {
-			l := label{w.Namespace, k, v}
+		for _, of := range w.PodLabels {
+			l := label{w.Namespace, of}
 			if seen[l] {
 				continue
 			}
 			seen[l] = true
-			for e := range b.selecting[l].all() {
+			for e := range b.selecting.Get(l).all() {
 				b.touch(e)
 			}
 		}

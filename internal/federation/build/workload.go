@@ -71,16 +71,7 @@ func (b *pass) runtime(ref federation.Ref) federation.Runtime {
 // selects reports whether the workload is behind the template because its selector says
 // so, without an annotation.
 func selects(t *federation.Template, w *federation.Workload) bool {
-	return t.Workload.Kind == "" && len(t.Selector) > 0 && contains(w.PodLabels, t.Selector)
-}
-
-func contains(labels, selector map[string]string) bool {
-	for k, v := range selector {
-		if labels[k] != v {
-			return false
-		}
-	}
-	return true
+	return t.Workload.Kind == "" && len(t.Selector) > 0 && w.PodLabels.Match(t.Selector)
 }
 
 // running describes a workload in one cluster.

@@ -97,7 +97,7 @@ func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Faul
 		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
 		return template(obj, &federation.Template{
-			Meta: meta, Selector: obj.Spec.Selector, Service: &federation.Service{
+			Meta: meta, Selector: federation.LabelsOf(obj.Spec.Selector), Service: &federation.Service{
 				TCPPort: firstTCP(obj.Spec.Ports), Numbers: numbers(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
 				Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
 			},
@@ -135,7 +135,7 @@ func template(obj metav1.Object, t *federation.Template) (federation.Object, []f
 }
 
 func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Workload {
-	w := &federation.Workload{Meta: meta, PodLabels: pods.Labels}
+	w := &federation.Workload{Meta: meta, PodLabels: federation.LabelsOf(pods.Labels)}
 	if pods.Spec.RuntimeClassName != nil {
 		w.RuntimeClass = *pods.Spec.RuntimeClassName
 	}

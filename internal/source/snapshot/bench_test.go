@@ -37,7 +37,7 @@ func federationOf(functions, placements, clusters int, uneven bool) Contents {
 	for i := range functions {
 		service := federation.Ref{Kind: "Service", Namespace: fmt.Sprint("namespace-", i%100), Name: fmt.Sprint("function-", i)}
 		meta := federation.Meta{Ref: service, UID: fmt.Sprintf("%08x-8b1c-4f6e-9d2a-5f3c7a9e1b20", i), Created: time.Unix(1_700_000_000+int64(i), 0)}
-		t := &federation.Template{Meta: meta, Service: &federation.Service{TCPPort: 80, Numbers: []federation.PortNumbers{{Port: 80, Target: 8080}}}, Selector: map[string]string{"app": service.Name}}
+		t := &federation.Template{Meta: meta, Service: &federation.Service{TCPPort: 80, Numbers: []federation.PortNumbers{{Port: 80, Target: 8080}}}, Selector: federation.LabelsOf(map[string]string{"app": service.Name})}
 		t.Annotations = federation.Annotations{{Key: "nearcast.dev/policy", Value: "nearest"}}
 		annotation.Parse(t)
 		federation.Share(t)

@@ -135,11 +135,24 @@ func (w *wire) own(o federation.Object) {
 	signed(w, &m.Origin.Line)
 	switch o := o.(type) {
 	case *federation.Template:
-		w.dictionary(&o.Selector, w.text)
+		w.labels(&o.Selector)
 	case *federation.Workload:
-		w.dictionary(&o.PodLabels, w.text)
+		w.labels(&o.PodLabels)
 	case *binding:
 		w.beginning(&o.Resource.Name, o.Name)
+	}
+}
+
+// labels are sorted by key.
+func (w *wire) labels(all *federation.Labels) {
+	list(w, (*[]federation.Label)(all), func(l *federation.Label) {
+		w.everywhere(&l.Key)
+		w.text(&l.Value)
+	})
+	for i := range max(0, len(*all)-1) {
+		if a, b := (*all)[i].Key, (*all)[i+1].Key; a >= b {
+			w.fail("the label %q is after %q", b, a)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/intern"
@@ -20,8 +19,6 @@ type wire struct {
 	// data is what was written, or what is left to read.
 	data  []byte
 	texts *table
-	// keys is room to sort in.
-	keys []string
 	// err is the first error of reading; from then on every value is zero.
 	err error
 }
@@ -188,34 +185,6 @@ func list[T any](w *wire, all *[]T, each func(*T)) {
 		if each(&(*all)[i]); w.err != nil {
 			return
 		}
-	}
-}
-
-// dictionary is a map, sorted by key; nil if it is empty.
-func (w *wire) dictionary(all *map[string]string, value func(*string)) {
-	n := w.count(len(*all), 2)
-	if !w.reading {
-		w.keys = w.keys[:0]
-		for k := range *all {
-			w.keys = append(w.keys, k)
-		}
-		slices.Sort(w.keys)
-		for _, k := range w.keys {
-			v := (*all)[k]
-			w.common(&k)
-			value(&v)
-		}
-		return
-	}
-	if n == 0 {
-		return
-	}
-	*all = make(map[string]string, n)
-	for range n {
-		var k, v string
-		w.common(&k)
-		value(&v)
-		(*all)[k] = v
 	}
 }
 
