@@ -152,7 +152,7 @@ func (b *Builder) build() *federation.State {
 	b.touchAll(b.settleClusters())
 	b.touchSelectors()
 	b.touchResolved()
-	b.settle(&pass{Builder: b})
+	b.settle(b.newPass())
 	return b.end()
 }
 

@@ -110,7 +110,7 @@ func (w *randomWorld) change() {
 	template := service(namespace, name)
 	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
 	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
-	switch w.some("what", 26) {
+	switch w.some("what", 28) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
@@ -201,6 +201,20 @@ func (w *randomWorld) change() {
 	case 25: // a whole namespace goes
 		for _, name := range []string{"web", "api", "img"} {
 			s.Put(staging.Reading{Ref: service("other", name).Ref})
+		}
+	case 26: // probes and ports, allowed or not
+		t := service(namespace, name, "probe", w.one("probe", "tcp://:8080", "tcp://:8081", "http://:8080/", "http:///", "none"), "address", w.one("at", "gateway", "a=192.0.2.2:81"))
+		t.TCPPort, t.Kind = uint16(80+w.some("port", 2)), w.one("kind", "Service", "Service", "Ingress")
+		for i := range w.some("ports", 3) {
+			t.Ports = append(t.Ports, federation.Port{Name: w.one("port name", "", "http", "https"), Protocol: "tcp", Number: uint16(8080 + i)})
+		}
+		s.Put(staging.Whole(t))
+	case 27: // alike in all clusters, and beside it a binding that differs
+		for _, name := range []string{"web", "api", "img"} {
+			b := bound(service(namespace, name).Ref, clusters[:1+w.some("clusters", 3)]...)
+			b.Observe("a", federation.Observed{Applied: true, Health: federation.Health(w.some("health", 3))})
+			federation.Share(b)
+			s.Put(staging.Whole(b))
 		}
 	}
 }

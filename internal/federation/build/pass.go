@@ -38,6 +38,18 @@ type pass struct {
 	probe   federation.ProbeSpec // the probe of its placements
 	said    said                 // of the function being built
 	unusual federation.Unusual   // of the function being built
+	alike   alike                // nil if it builds few
+}
+
+// few is the number of functions below which looking for alike ones costs more than it
+// saves.
+const few = 16
+
+func (b *Builder) newPass() *pass {
+	if len(b.stale) < few {
+		return &pass{Builder: b}
+	}
+	return &pass{Builder: b, alike: alike{}}
 }
 
 // trespasses returns a fault for each fixed address of t that t may not use.

@@ -15,26 +15,71 @@ func (b *pass) place(f *federation.Function) {
 		f.Unplaced = noBinding(f.Ref)
 		return
 	}
-	work := b.workload(f.Template)
-	healthy := false
-	clusters := clustersOf(template)
-	if len(clusters) == 0 {
-		f.Unplaced = unplaced(template)
-	}
-	f.Placements = make([]*federation.Placement, 0, len(clusters))
-	for _, cluster := range clusters {
-		p, refusal := b.placement(f.Template, template, work, cluster, "")
-		if refusal != "" {
-			f.Refused = append(f.Refused, federation.Refusal{Cluster: cluster, Reason: refusal, Leaving: p.Leaving})
-			continue
+	p := placing{pass: b, f: f, template: template, work: b.workload(f.Template)}
+	p.family, p.like = b.familyOf(f, template, p.work)
+	p.place()
+}
+
+// placing places one function.
+type placing struct {
+	*pass
+	f        *federation.Function
+	template *federation.Binding
+	work     *workload
+	family   *family // nil if no function is like it
+	like     likeBindings
+}
+
+func (b *placing) place() {
+	if b.family != nil {
+		if list, known := b.family.lists[b.like]; known {
+			b.f.Placements = list
+			return
 		}
-		f.Placements = append(f.Placements, b.share(p))
-		healthy = healthy || p.Serving() && !p.Outdated
 	}
-	if !healthy && placedAnywhere(template) && (work == nil || slices.ContainsFunc(work.bindings, placedAnywhere)) {
-		b.handOver(f, template, work)
+	noted := b.noted()
+	clusters := clustersOf(b.template)
+	if len(clusters) == 0 {
+		b.f.Unplaced = unplaced(b.template)
 	}
-	f.Placements = b.lists.share(f.Placements)
+	b.f.Placements = make([]*federation.Placement, 0, len(clusters))
+	healthy := false
+	for _, cluster := range clusters {
+		if p := b.decide(cluster, noted); p != nil {
+			b.f.Placements = append(b.f.Placements, p)
+			healthy = healthy || p.Serving() && !p.Outdated
+		}
+	}
+	if !healthy && placedAnywhere(b.template) && (b.work == nil || slices.ContainsFunc(b.work.bindings, placedAnywhere)) {
+		b.handOver()
+	}
+	if b.probe.Host == "" {
+		b.f.Placements = b.lists.share(b.f.Placements)
+	}
+	if b.family != nil && b.f.Refused == nil && b.f.Unplaced == "" && b.noted() == noted {
+		b.family.lists[b.like] = b.f.Placements
+	}
+}
+
+// decide returns the placement in the cluster; if there is none, it adds a refusal.
+func (b *placing) decide(cluster string, noted int) *federation.Placement {
+	var like likeMembers
+	if b.family != nil {
+		like = b.membersIn(cluster)
+		if p := b.family.placements[like]; p != nil {
+			return p
+		}
+	}
+	p, refusal := b.placement(b.f.Template, b.template, b.work, cluster, "")
+	if refusal != "" {
+		b.f.Refused = append(b.f.Refused, federation.Refusal{Cluster: cluster, Reason: refusal, Leaving: p.Leaving})
+		return nil
+	}
+	one := b.share(p)
+	if b.family != nil && b.noted() == noted {
+		b.family.placements[like] = one
+	}
+	return one
 }
 
 // noBinding says why a resource without a binding runs nowhere.
@@ -57,14 +102,15 @@ func placedAnywhere(b *federation.Binding) bool {
 // handOver keeps the clusters from which Karmada has just removed the function but that
 // it still reports as running it, until the new placements are healthy. Karmada itself
 // waits for that only during an eviction, and not when a policy changes.
-func (b *pass) handOver(f *federation.Function, template *federation.Binding, work *workload) {
-	for _, member := range template.Members {
+func (b *placing) handOver() {
+	f := b.f
+	for _, member := range b.template.Members {
 		cluster := member.Cluster()
 		isPlacement := func(p *federation.Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
 		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
-		p, refusal := b.placement(f.Template, template, work, cluster, "moved to other clusters, where it is not healthy yet")
+		p, refusal := b.placement(f.Template, b.template, b.work, cluster, "moved to other clusters, where it is not healthy yet")
 		if refusal != "" {
 			continue
 		}

@@ -50,8 +50,11 @@ func (l *lists) share(all []*federation.Placement) []*federation.Placement {
 }
 
 // share returns a placement equal to p, which functions with equal placements
-// share.
+// share. One whose probe sends the function's own name is its own.
 func (b *Builder) share(p federation.Placement) *federation.Placement {
+	if p.Target.Value().Host != "" {
+		return &p
+	}
 	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
 	if same := b.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
 		return same
