@@ -1,9 +1,6 @@
 package federation
 
-import (
-	"fmt"
-	"unique"
-)
+import "fmt"
 
 // Placement is one function in one cluster that may be a candidate.
 type Placement struct {
@@ -15,7 +12,7 @@ type Placement struct {
 	// Target is what is probed to see whether the placement is alive; its Kind is
 	// ProbeNone if nothing is. Targets are large and mostly gateways, so all placements
 	// with the same target share it.
-	Target unique.Handle[Target]
+	Target SharedTarget
 	// Capacity is nil if Karmada does not report it.
 	Capacity *Capacity
 	Runtime  Runtime

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"net/netip"
+	"unique"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 )
@@ -30,6 +31,9 @@ type Target struct {
 	Path   string
 	Expect Expect
 }
+
+// SharedTarget is a Target that equal ones share: comparing two compares pointers.
+type SharedTarget = unique.Handle[Target]
 
 // String returns the target as a URL.
 func (t Target) String() string {

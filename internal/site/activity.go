@@ -46,8 +46,8 @@ func (a *activities) follow(of vector.Vector[*activity], before, after functions
 
 // look determines which functions are idle now, and returns the targets that only idle
 // functions use.
-func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
-	idle := map[federation.Target]bool{}
+func (a *activities) look(v *View, now time.Time) map[federation.SharedTarget]bool {
+	idle := map[federation.SharedTarget]bool{}
 	for i, f := range v.State.All() {
 		one := v.activity.At(i)
 		if one.asked.Swap(false) {
@@ -55,7 +55,7 @@ func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 		}
 		one.idle.Store(now.Sub(one.last) > a.after)
 		for _, p := range f.Placements {
-			target := p.Target.Value()
+			target := p.Target
 			before, known := idle[target]
 			idle[target] = one.idle.Load() && (before || !known)
 		}

@@ -34,8 +34,8 @@ func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 		return b
 	}
 	down := func(addr string) steer.Verdicts {
-		return func(target federation.Target) health.Verdict {
-			if target.Addr.Addr().String() == addr {
+		return func(target federation.SharedTarget) health.Verdict {
+			if target.Value().Addr.Addr().String() == addr {
 				return health.Verdict{State: health.Down, Reason: "connection refused"}
 			}
 			return health.Verdict{State: health.Up}

@@ -223,7 +223,7 @@ func (w *randomWorld) compare() {
 	probes, all := targets{}, map[federation.Target]bool{}
 	probes.follow(functions{}, want.State.Functions)
 	for target := range probes {
-		all[target] = true
+		all[target.Value()] = true
 	}
 	for target := range s.prober.Verdicts() {
 		if !all[target] {

@@ -11,7 +11,7 @@ import (
 
 // targets maps each probed target to the placements that it represents. Only the
 // publisher uses it.
-type targets map[federation.Target][]use
+type targets map[federation.SharedTarget][]use
 
 // use is one placement.
 type use struct {
@@ -21,13 +21,13 @@ type use struct {
 
 // follow updates the targets from the functions before to the functions after, and
 // returns the targets that were added and removed.
-func (t targets) follow(before, after functions) (come, gone []federation.Target) {
+func (t targets) follow(before, after functions) (come, gone []federation.SharedTarget) {
 	left := map[use]bool{}
-	wasThere := map[federation.Target]bool{}
+	wasThere := map[federation.SharedTarget]bool{}
 	for i, f := range changes(before, after) {
 		for p, came := range f.placements() {
-			target := p.Target.Value()
-			if target.Kind == federation.ProbeNone {
+			target := p.Target
+			if target.Value().Kind == federation.ProbeNone {
 				continue
 			}
 			if _, noted := wasThere[target]; !noted {
@@ -43,7 +43,7 @@ func (t targets) follow(before, after functions) (come, gone []federation.Target
 	}
 	for i, f := range changes(before, after) {
 		for p, came := range f.placements() {
-			if target := p.Target.Value(); came && target.Kind != federation.ProbeNone {
+			if target := p.Target; came && target.Value().Kind != federation.ProbeNone {
 				t[target] = append(t[target], useOf(i, p))
 			}
 		}
@@ -100,7 +100,7 @@ func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
 }
 
 // users returns the functions that use any of the targets.
-func (t targets) users(of []federation.Target) []int {
+func (t targets) users(of []federation.SharedTarget) []int {
 	var all []int
 	for _, target := range of {
 		for _, u := range t[target] {
@@ -111,7 +111,7 @@ func (t targets) users(of []federation.Target) []int {
 }
 
 // measure returns, by cluster, the least round-trip time to any placement.
-func (t targets) measure(verdicts func(federation.Target) health.Verdict, clusters int) []time.Duration {
+func (t targets) measure(verdicts func(federation.SharedTarget) health.Verdict, clusters int) []time.Duration {
 	rtts := make([]time.Duration, clusters)
 	for target, users := range t {
 		rtt := verdicts(target).RTT

@@ -3,7 +3,6 @@ package build
 import (
 	"reflect"
 	"slices"
-	"unique"
 
 	"github.com/nearcast/nearcast/internal/base/intern"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -13,7 +12,7 @@ import (
 // differ.
 type likeness struct {
 	cluster        int
-	target         unique.Handle[federation.Target]
+	target         federation.SharedTarget
 	runtime        federation.Runtime
 	replicas       int32
 	cold, outdated bool

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unique"
 
 	"go.uber.org/goleak"
 
@@ -92,14 +93,14 @@ func TestTheFirstProbeDecidesByItself(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(2), true)
 		declare(p, set(target(1), target(2)), nil)
-		if p.Settled() || p.Verdict(target(1)).State != Unknown {
+		if p.Settled() || p.Verdict(unique.Make(target(1))).State != Unknown {
 			t.Error("a verdict before any probe")
 		}
 		time.Sleep(100 * time.Millisecond)
-		if !p.Settled() || p.Verdict(target(1)).State != Up || p.Verdict(target(2)).State != Down {
-			t.Errorf("after a round: %v, %v", p.Verdict(target(1)), p.Verdict(target(2)))
+		if !p.Settled() || p.Verdict(unique.Make(target(1))).State != Up || p.Verdict(unique.Make(target(2))).State != Down {
+			t.Errorf("after a round: %v, %v", p.Verdict(unique.Make(target(1))), p.Verdict(unique.Make(target(2))))
 		}
-		if r := p.Verdict(target(2)).Reason; r != "refused" {
+		if r := p.Verdict(unique.Make(target(2))).Reason; r != "refused" {
 			t.Errorf("reason %q", r)
 		}
 	})
@@ -113,7 +114,7 @@ func TestABlackHoleIsDetectedInTime(t *testing.T) {
 		time.Sleep(time.Second)
 		w.set(w.hang, target(1), true)
 		start := time.Now()
-		for p.Verdict(target(1)).State == Up {
+		for p.Verdict(unique.Make(target(1))).State == Up {
 			time.Sleep(10 * time.Millisecond)
 		}
 		bound := time.Duration(config.Fall) * (config.Interval*11/10 + config.Timeout)
@@ -129,14 +130,14 @@ func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
-		since := p.Verdict(target(1)).Since
+		since := p.Verdict(unique.Make(target(1))).Since
 		for range 10 {
 			w.set(w.dead, target(1), true)
 			time.Sleep(config.Interval)
 			w.set(w.dead, target(1), false)
 			time.Sleep(2 * config.Interval)
 		}
-		if v := p.Verdict(target(1)); v.State != Up || v.Since != since {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Up || v.Since != since {
 			t.Errorf("%v after single failures, want it always up", v)
 		}
 	})
@@ -181,7 +182,7 @@ func TestARemovedTargetIsForgotten(t *testing.T) {
 		time.Sleep(time.Millisecond) // target 1 hangs in its first probe
 		declare(p, set(target(2)), nil)
 		time.Sleep(time.Minute)
-		if v := p.Verdict(target(1)); v != (Verdict{}) || !p.Settled() {
+		if v := p.Verdict(unique.Make(target(1))); v != (Verdict{}) || !p.Settled() {
 			t.Errorf("%v, settled %v", v, p.Settled())
 		}
 		w.mu.Lock()
@@ -197,12 +198,13 @@ func TestARemovedTargetIsForgotten(t *testing.T) {
 func TestAllYieldsWhatIsThereWhileTargetsChange(t *testing.T) {
 	p := New(Default, nil)
 	seed := map[federation.Target]Verdict{target(1): {State: Up}, target(2): {State: Down}}
-	p.Change([]federation.Target{target(1), target(2), target(3)}, nil, seed)
+	one, two, three, four := unique.Make(target(1)), unique.Make(target(2)), unique.Make(target(3)), unique.Make(target(4))
+	p.Change([]federation.SharedTarget{one, two, three}, nil, seed)
 	for yielded, v := range p.All() {
-		if v != p.Verdict(yielded) || v.State != seed[yielded].State {
+		if v != p.Verdict(unique.Make(yielded)) || v.State != seed[yielded].State {
 			t.Errorf("%s: %+v", yielded, v)
 		}
-		p.Change([]federation.Target{target(4)}, []federation.Target{target(1), target(2), target(3)}, nil)
+		p.Change([]federation.SharedTarget{four}, []federation.SharedTarget{one, two, three}, nil)
 	}
 	n := 0
 	for yielded := range p.All() {
@@ -220,11 +222,11 @@ func TestASeedHoldsUntilProbesDisagree(t *testing.T) {
 		w.set(w.dead, target(1), true)
 		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, RTT: time.Second}})
 		time.Sleep(time.Second)
-		if v := p.Verdict(target(1)); v.State != Up || v.RTT != time.Second {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Up || v.RTT != time.Second {
 			t.Errorf("%v after one failure, want the seed", v)
 		}
 		time.Sleep(3 * config.Interval)
-		if v := p.Verdict(target(1)); v.State != Down {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Down {
 			t.Errorf("%v after three failures", v)
 		}
 	})
@@ -234,11 +236,11 @@ func TestTheFirstProbeOverridesTheVerdictOfAnEarlierRun(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)
 		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, Stale: true}})
-		if v := p.Verdict(target(1)); v.State != Up {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Up {
 			t.Errorf("%v before the first probe, want the seed", v)
 		}
 		time.Sleep(time.Second)
-		if v := p.Verdict(target(1)); v.State != Down || v.Stale {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Down || v.Stale {
 			t.Errorf("%v after it", v)
 		}
 	})
@@ -369,14 +371,14 @@ func vanish(t *testing.T) string {
 
 // declare sets the targets.
 func declare(p *Prober, targets map[federation.Target]bool, seed map[federation.Target]Verdict) {
-	var come, gone []federation.Target
+	var come, gone []federation.SharedTarget
 	for target := range p.Verdicts() {
 		if !targets[target] {
-			gone = append(gone, target)
+			gone = append(gone, unique.Make(target))
 		}
 	}
 	for target := range targets {
-		come = append(come, target)
+		come = append(come, unique.Make(target))
 	}
 	p.Change(come, gone, seed)
 }

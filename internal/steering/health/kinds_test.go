@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"google.golang.org/grpc"
 	grpchealth "google.golang.org/grpc/health"
@@ -175,7 +176,7 @@ func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 				w.set(w.dead, target(1), false)
 				time.Sleep(2 * quick.Interval)
 			}
-			return p.Verdict(target(1))
+			return p.Verdict(unique.Make(target(1)))
 		}
 		if v := falls(1); v.State != Up || v.Flapping {
 			t.Errorf("after one failure: %+v", v)
@@ -184,7 +185,7 @@ func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 			t.Errorf("after three failures: %+v", v)
 		}
 		time.Sleep(3 * halfLifeIntervals * quick.Interval)
-		if v := p.Verdict(target(1)); v.Flapping {
+		if v := p.Verdict(unique.Make(target(1))); v.Flapping {
 			t.Errorf("three half-lives later: %+v", v)
 		}
 	})
@@ -197,8 +198,8 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 		<-p.Changed()
 		w.set(w.dead, target(1), true)
 		shaky := false
-		for p.Verdict(target(1)).State == Up {
-			if v := p.Verdict(target(1)); v.Shaky && !shaky {
+		for p.Verdict(unique.Make(target(1))).State == Up {
+			if v := p.Verdict(unique.Make(target(1))); v.Shaky && !shaky {
 				shaky = true
 				select {
 				case <-p.Changed():
@@ -208,8 +209,8 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if !shaky || p.Verdict(target(1)).Shaky {
-			t.Errorf("shaky before the failure: %v; after: %v", shaky, p.Verdict(target(1)).Shaky)
+		if !shaky || p.Verdict(unique.Make(target(1))).Shaky {
+			t.Errorf("shaky before the failure: %v; after: %v", shaky, p.Verdict(unique.Make(target(1))).Shaky)
 		}
 	})
 }
@@ -219,7 +220,7 @@ func TestIdleTargetsAreProbedLessOftenAndAtOnceWhenNeeded(t *testing.T) {
 		asked := func() int { w.mu.Lock(); defer w.mu.Unlock(); return w.asked[target(1)] }
 		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
-		p.SetIdle(set(target(1)))
+		p.SetIdle(map[federation.SharedTarget]bool{unique.Make(target(1)): true})
 		time.Sleep(config.Interval * 2) // the probe that was due
 		before := asked()
 		time.Sleep(12 * config.Interval)

@@ -35,7 +35,7 @@ type Prober struct {
 	wake chan struct{}
 
 	mu       sync.Mutex
-	tasks    map[federation.Target]*task
+	tasks    map[federation.SharedTarget]*task
 	schedule schedule
 	pending  int // targets not yet probed
 	moved    []*task
@@ -43,7 +43,7 @@ type Prober struct {
 
 // task is a target's schedule and state.
 type task struct {
-	target federation.Target
+	target federation.SharedTarget
 	at     time.Time
 	index  int // in the schedule; -1 during the probe
 	// slow is set if a probe took long, until quickAfter probes in a row have not. It
@@ -64,7 +64,7 @@ func New(config Config, probe Probe) *Prober {
 	return &Prober{
 		config: config, probe: probe,
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		tasks:    map[federation.Target]*task{},
+		tasks:    map[federation.SharedTarget]*task{},
 		schedule: newSchedule(affordable(config.InFlight)),
 	}
 }
@@ -76,7 +76,7 @@ func (p *Prober) Changed() <-chan struct{} { return p.changed }
 // Change adds and removes targets; a target exists once. A new target is probed at once,
 // or within the interval if very many are added, and starts from its verdict in seed if
 // it has one.
-func (p *Prober) Change(come, gone []federation.Target, seed map[federation.Target]Verdict) {
+func (p *Prober) Change(come, gone []federation.SharedTarget, seed map[federation.Target]Verdict) {
 	if len(come) == 0 && len(gone) == 0 {
 		return
 	}
@@ -89,15 +89,15 @@ func (p *Prober) Change(come, gone []federation.Target, seed map[federation.Targ
 	}
 	now := time.Now()
 	for _, target := range come {
-		if p.tasks[target] == nil && target.Kind != federation.ProbeNone {
-			p.add(target, seed[target], now)
+		if p.tasks[target] == nil && target.Value().Kind != federation.ProbeNone {
+			p.add(target, seed[target.Value()], now)
 		}
 	}
 	p.schedule.setPace(len(p.tasks), p.config.Interval)
 	signal(p.wake)
 }
 
-func (p *Prober) add(target federation.Target, seed Verdict, now time.Time) {
+func (p *Prober) add(target federation.SharedTarget, seed Verdict, now time.Time) {
 	t := &task{target: target, at: now, verdict: seed}
 	if !seed.Stale {
 		t.streak.State = seed.State
@@ -109,10 +109,10 @@ func (p *Prober) add(target federation.Target, seed Verdict, now time.Time) {
 
 // Moved returns the targets whose verdicts, except round-trip times, have changed since
 // the last call.
-func (p *Prober) Moved() []federation.Target {
+func (p *Prober) Moved() []federation.SharedTarget {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var all []federation.Target
+	var all []federation.SharedTarget
 	for _, t := range p.moved {
 		t.moved = false
 		all = append(all, t.target)
@@ -126,7 +126,7 @@ const idleFactor = 6
 
 // SetIdle sets the targets that nobody needs now. A target that is needed again is probed
 // at once.
-func (p *Prober) SetIdle(idle map[federation.Target]bool) {
+func (p *Prober) SetIdle(idle map[federation.SharedTarget]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for target, t := range p.tasks {
@@ -148,7 +148,7 @@ func (p *Prober) remove(t *task) {
 }
 
 // Verdict returns the target's verdict; the zero Verdict if it is not probed.
-func (p *Prober) Verdict(target federation.Target) Verdict {
+func (p *Prober) Verdict(target federation.SharedTarget) Verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := p.tasks[target]; t != nil {
@@ -163,7 +163,7 @@ func (p *Prober) Verdicts() map[federation.Target]Verdict {
 	defer p.mu.Unlock()
 	all := make(map[federation.Target]Verdict, len(p.tasks))
 	for target, t := range p.tasks {
-		all[target] = t.verdict
+		all[target.Value()] = t.verdict
 	}
 	return all
 }
@@ -179,7 +179,7 @@ func (p *Prober) All() iter.Seq2[federation.Target, Verdict] {
 			p.mu.Lock()
 			verdict, removed := t.verdict, t.removed
 			p.mu.Unlock()
-			if !removed && !yield(t.target, verdict) {
+			if !removed && !yield(t.target.Value(), verdict) {
 				return
 			}
 		}

@@ -10,11 +10,11 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 	asking, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
 	began := time.Now()
-	sample, err := p.probe(asking, t.target)
+	sample, err := p.probe(asking, t.target.Value())
 	if err != nil && time.Since(began) > p.config.Timeout+p.config.Timeout/4 {
 		err = errStoodStill
 	}
-	probes.WithLabelValues(string(t.target.Kind), result(err)).Inc()
+	probes.WithLabelValues(string(t.target.Value().Kind), result(err)).Inc()
 	if ctx.Err() != nil {
 		return // stopped: the failure is our own
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unique"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -184,7 +185,7 @@ func TestALocalShortageIsNotBlamedOnATarget(t *testing.T) {
 			time.Sleep(time.Second)
 			fails.Store(publicReason(&net.OpError{Op: "dial", Err: lack}))
 			time.Sleep(time.Minute)
-			if v := p.Verdict(target(1)); v.State != Up {
+			if v := p.Verdict(unique.Make(target(1))); v.State != Up {
 				t.Errorf("after %v: %v", lack, v)
 			}
 			cancel()
@@ -209,7 +210,7 @@ func TestAPausedProcessBlamesNoTarget(t *testing.T) {
 		time.Sleep(time.Second)
 		stands.Store(true)
 		time.Sleep(time.Minute)
-		if v := p.Verdict(target(1)); v.State != Up {
+		if v := p.Verdict(unique.Make(target(1))); v.State != Up {
 			t.Errorf("%v", v)
 		}
 		cancel()

@@ -56,7 +56,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
 	for _, p := range t.State.Functions.At(function).Placements {
-		if v := t.verdict(function, p, verdicts(p.Target.Value())); v.Tier != Up {
+		if v := t.verdict(function, p, verdicts(p.Target)); v.Tier != Up {
 			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
 		}
 	}
@@ -65,7 +65,7 @@ func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 
 func (t *Table) candidate(q Question, in Input, f *federation.Function, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
-	probe := verdicts(p.Target.Value())
+	probe := verdicts(p.Target)
 	v := t.verdict(q.Function, p, probe)
 	rule := t.functions.Ptr(q.Function).rule
 	if tier == Thin {

@@ -74,7 +74,7 @@ type judgement []judged
 func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts []time.Duration) judgement {
 	for _, p := range t.State.Functions.At(function).Placements {
 		c := &t.State.Clusters[p.Cluster]
-		probe := verdicts(p.Target.Value())
+		probe := verdicts(p.Target)
 		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {
 			rtts[p.Cluster] = rtt
 		}

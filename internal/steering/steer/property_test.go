@@ -58,7 +58,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 	}
 	state.Functions = vectorOf(f)
 	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: policy.Default, Locations: table, Load: DefaultLoad}, nil)
-	s := compiled.Stand(func(t federation.Target) health.Verdict { return probes[t] }, nil)
+	s := compiled.Stand(func(t federation.SharedTarget) health.Verdict { return probes[t.Value()] }, nil)
 	tiers := map[int]Tier{}
 	for _, p := range f.Placements {
 		tiers[p.Cluster] = Judge(p, &state.Clusters[p.Cluster], probes[p.Target.Value()]).Tier
@@ -110,8 +110,8 @@ func TestSteeringChangesOnlyWithTheState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, s, _ := drawWorld(t)
 		recompiled := Compile(compiled.State, compiled.Options, compiled)
-		again := recompiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
-		first := compiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
+		again := recompiled.Stand(func(target federation.SharedTarget) health.Verdict { return health.Verdict{} }, s)
+		first := compiled.Stand(func(target federation.SharedTarget) health.Verdict { return health.Verdict{} }, s)
 		if !alike(first, again) {
 			t.Fatal("the same state compiled again has another Standing")
 		}
@@ -134,11 +134,11 @@ func TestStickyMovesAtMostItsShare(t *testing.T) {
 		if len(tiers) < 2 {
 			return
 		}
-		up := func(federation.Target) health.Verdict { return health.Verdict{State: health.Up} }
+		up := func(federation.SharedTarget) health.Verdict { return health.Verdict{State: health.Up} }
 		s := compiled.Stand(up, nil)
 		lost := f.Placements[rapid.IntRange(0, len(f.Placements)-1).Draw(t, "lost")]
-		without := compiled.Stand(func(target federation.Target) health.Verdict {
-			if target == lost.Target.Value() {
+		without := compiled.Stand(func(target federation.SharedTarget) health.Verdict {
+			if target == lost.Target {
 				return health.Verdict{State: health.Down}
 			}
 			return up(target)
@@ -168,7 +168,7 @@ func TestARestandEqualsAFreshStand(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table, _, _ := drawWorld(t)
 		probes := map[federation.Target]health.Verdict{}
-		verdicts := func(target federation.Target) health.Verdict { return probes[target] }
+		verdicts := func(target federation.SharedTarget) health.Verdict { return probes[target.Value()] }
 		standing := table.Stand(verdicts, nil)
 		for range rapid.IntRange(1, 4).Draw(t, "steps") {
 			state := &federation.State{Clusters: slices.Clone(table.State.Clusters), Functions: table.State.Functions}

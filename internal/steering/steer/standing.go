@@ -42,10 +42,10 @@ type ranks struct {
 }
 
 // Verdicts returns the probes' verdict on a target.
-type Verdicts func(federation.Target) health.Verdict
+type Verdicts func(federation.SharedTarget) health.Verdict
 
 // Unprobed implements Verdicts if nothing is probed.
-func Unprobed(federation.Target) health.Verdict { return health.Verdict{} }
+func Unprobed(federation.SharedTarget) health.Verdict { return health.Verdict{} }
 
 // Stand judges every placement of t. It keeps the round-trip times of before, which may
 // be nil, so that noise does not reorder clusters.

@@ -72,8 +72,8 @@ var table = locate.New([]locate.Entry{
 // verdicts gives verdicts by cluster index; a missing one is up.
 type verdicts map[int]health.Verdict
 
-func (v verdicts) of(t federation.Target) health.Verdict {
-	if verdict, ok := v[int(t.Addr.Addr().As4()[3])]; ok {
+func (v verdicts) of(t federation.SharedTarget) health.Verdict {
+	if verdict, ok := v[int(t.Value().Addr.Addr().As4()[3])]; ok {
 		return verdict
 	}
 	return health.Verdict{State: health.Up}

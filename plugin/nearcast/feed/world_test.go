@@ -76,8 +76,8 @@ func (w *world) declare(function int, edit func(*federation.Template), in ...int
 	w.store.Put(staging.Whole(b))
 }
 
-func (w *world) verdict(t federation.Target) health.Verdict {
-	if w.down[t.Addr.Addr()] {
+func (w *world) verdict(t federation.SharedTarget) health.Verdict {
+	if w.down[t.Value().Addr.Addr()] {
 		return health.Verdict{State: health.Down}
 	}
 	return health.Verdict{State: health.Up}
