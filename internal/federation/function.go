@@ -3,6 +3,7 @@ package federation
 import (
 	"net/netip"
 	"slices"
+	"unsafe"
 )
 
 // Weight is one cluster's entry in nearcast.dev/weights.
@@ -58,6 +59,23 @@ func (all Placements) In(cluster int) *Placement {
 	}
 	return all[i]
 }
+
+// Placed returns the function's placements; none if f is nil.
+func (f *Function) Placed() Placements {
+	if f == nil {
+		return nil
+	}
+	return f.Placements
+}
+
+// ListKey identifies a list of placements in memory. Lists with the same key are equal.
+type ListKey struct {
+	first **Placement
+	n     int
+}
+
+// Key returns the key of the list, which equal lists mostly share: see package build.
+func (all Placements) Key() ListKey { return ListKey{unsafe.SliceData(all), len(all)} }
 
 // Leaving returns whether Karmada names the cluster for the function, and why traffic
 // moves away from there; "" if it does not. A function whose only address is a VIP has no

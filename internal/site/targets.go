@@ -6,46 +6,33 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // targets maps each probed target to the placements that it represents. Only the
 // publisher uses it.
 type targets map[federation.SharedTarget][]use
 
-// use is one placement.
+// use is the functions that a target represents in one cluster. Hardly any target has the
+// address of two clusters.
 type use struct {
-	function int32
-	cluster  uint16
+	cluster   uint16
+	functions indices
 }
 
 // follow updates the targets from the functions before to the functions after, and
 // returns the targets that were added and removed.
 func (t targets) follow(before, after functions) (come, gone []federation.SharedTarget) {
-	left := map[use]bool{}
 	wasThere := map[federation.SharedTarget]bool{}
-	for i, f := range changes(before, after) {
-		for p, came := range f.placements() {
-			target := p.Target
-			if target.Value().Kind == federation.ProbeNone {
+	for change, of := range alikeChanges(before, after) {
+		for p, came := range change.placements() {
+			if p.Target.Value().Kind == federation.ProbeNone {
 				continue
 			}
-			if _, noted := wasThere[target]; !noted {
-				wasThere[target] = len(t[target]) > 0
+			if _, noted := wasThere[p.Target]; !noted {
+				wasThere[p.Target] = len(t[p.Target]) > 0
 			}
-			if !came {
-				left[useOf(i, p)] = true
-			}
-		}
-	}
-	for target := range wasThere {
-		t[target] = slices.DeleteFunc(t[target], func(u use) bool { return left[u] })
-	}
-	for i, f := range changes(before, after) {
-		for p, came := range f.placements() {
-			if target := p.Target; came && target.Value().Kind != federation.ProbeNone {
-				t[target] = append(t[target], useOf(i, p))
-			}
+			t.use(p, of, came)
 		}
 	}
 	for target, was := range wasThere {
@@ -62,21 +49,53 @@ func (t targets) follow(before, after functions) (come, gone []federation.Shared
 	return come, gone
 }
 
-func useOf(function int, p *federation.Placement) use {
-	return use{int32(function), uint16(p.Cluster)} //nolint:gosec // indices
+// alikeChanges returns the functions that have the same lists of placements before and after,
+// with the change of one of them.
+func alikeChanges(before, after functions) iter.Seq2[changed, []int32] {
+	type lists struct{ before, after federation.ListKey }
+	first, same := map[lists]changed{}, map[lists][]int32{}
+	for i, c := range changes(before, after) {
+		key := lists{c.before.Placed().Key(), c.after.Placed().Key()}
+		if key.before != key.after {
+			first[key], same[key] = c, append(same[key], int32(i)) //nolint:gosec // an index
+		}
+	}
+	return func(yield func(changed, []int32) bool) {
+		for key, of := range same {
+			if !yield(first[key], of) {
+				return
+			}
+		}
+	}
+}
+
+// use adds the functions to those that the placement's target represents in its cluster,
+// or removes them.
+func (t targets) use(p *federation.Placement, functions []int32, add bool) {
+	all := t[p.Target]
+	i := slices.IndexFunc(all, func(u use) bool { return int(u.cluster) == p.Cluster })
+	if i < 0 {
+		i = len(all)
+		all = append(all, use{cluster: uint16(p.Cluster)}) //nolint:gosec // an index of a cluster
+		t[p.Target] = all
+	}
+	for _, f := range functions {
+		if add {
+			all[i].functions.add(f)
+		} else {
+			all[i].functions.remove(f)
+		}
+	}
+	if all[i].functions.isEmpty() {
+		t[p.Target] = slices.Delete(all, i, i+1)
+	}
 }
 
 // placements yields the placements that were removed and, with true, those that were
 // added, including all whose target or cluster changed. Both are sorted by cluster.
 func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
-	of := func(f *federation.Function) []*federation.Placement {
-		if f == nil {
-			return nil
-		}
-		return f.Placements
-	}
 	return func(yield func(*federation.Placement, bool) bool) {
-		was, is := of(c.before), of(c.after)
+		was, is := c.before.Placed(), c.after.Placed()
 		for len(was) > 0 || len(is) > 0 {
 			switch {
 			case len(is) == 0 || len(was) > 0 && was[0].Cluster < is[0].Cluster:
@@ -104,21 +123,21 @@ func (t targets) users(of []federation.SharedTarget) []int {
 	var all []int
 	for _, target := range of {
 		for _, u := range t[target] {
-			all = append(all, int(u.function))
+			all = slices.AppendSeq(all, u.functions.all())
 		}
 	}
 	return all
 }
 
 // measure returns, by cluster, the least round-trip time to any placement.
-func (t targets) measure(verdicts func(federation.SharedTarget) health.Verdict, clusters int) []time.Duration {
+func (t targets) measure(verdicts steer.Verdicts, clusters int) []time.Duration {
 	rtts := make([]time.Duration, clusters)
-	for target, users := range t {
+	for target, uses := range t {
 		rtt := verdicts(target).RTT
 		if rtt == 0 {
 			continue
 		}
-		for _, u := range users {
+		for _, u := range uses {
 			if rtts[u.cluster] == 0 || rtt < rtts[u.cluster] {
 				rtts[u.cluster] = rtt
 			}

@@ -3,7 +3,6 @@ package steer
 import (
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -99,11 +98,7 @@ func (t *Table) drainOf(kind DrainKind, name string) string {
 	return ""
 }
 
-func (t *Table) functionDrain(function int) string {
-	if !slices.ContainsFunc(t.Drains, func(d Drain) bool { return d.Kind == DrainFunction }) {
-		return "" // the common case, and this is called for every placement
-	}
-	f := t.State.Functions.At(function)
+func (t *Table) functionDrain(f *federation.Function) string {
 	return t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)
 }
 

@@ -55,8 +55,10 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 // Fallen returns the function's placements that are not up, with the reasons.
 func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
-	for _, p := range t.State.Functions.At(function).Placements {
-		if v := t.verdict(function, p, verdicts(p.Target)); v.Tier != Up {
+	f := t.State.Functions.At(function)
+	drained := t.functionDrain(f)
+	for _, p := range f.Placements {
+		if v := t.verdict(p, drained, verdicts(p.Target)); v.Tier != Up {
 			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
 		}
 	}
@@ -66,7 +68,7 @@ func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 func (t *Table) candidate(q Question, in Input, f *federation.Function, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
 	probe := verdicts(p.Target)
-	v := t.verdict(q.Function, p, probe)
+	v := t.verdict(p, t.functionDrain(f), probe)
 	rule := t.functions.Ptr(q.Function).rule
 	if tier == Thin {
 		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)

@@ -2,6 +2,7 @@ package steer
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/vector"
@@ -18,10 +19,26 @@ type judging struct {
 	rtts      []time.Duration // the least measured for the judged functions, by cluster
 	all       judgement       // of the last function; its memory is reused
 	key       []byte
+	// drains is set if single functions are drained.
+	drains bool
+	// Most functions share their placements, and most placements are shared: each is judged
+	// once.
+	alike      memory[likeJudged, *functionStanding]
+	placements memory[*federation.Placement, judged]
+}
+
+// likeJudged is what the standing of a function depends on.
+type likeJudged struct {
+	placements federation.ListKey
+	threshold  float64
+	drained    bool
 }
 
 func (t *Table) judging(verdicts Verdicts, s *Standing) *judging {
-	return &judging{Table: t, verdicts: verdicts, standing: s, functions: s.functions.Edit(), rtts: make([]time.Duration, len(t.State.Clusters))}
+	return &judging{
+		Table: t, verdicts: verdicts, standing: s, functions: s.functions.Edit(), rtts: make([]time.Duration, len(t.State.Clusters)),
+		drains: slices.ContainsFunc(t.Drains, func(d Drain) bool { return d.Kind == DrainFunction }),
+	}
 }
 
 // judge judges the function, which may no longer exist.
@@ -29,18 +46,33 @@ func (j *judging) judge(function int) {
 	was := j.functions.Get(function)
 	var is *functionStanding
 	if j.State.Functions.At(function) != nil {
-		j.all = j.judgement(j.all[:0], function, j.verdicts, j.rtts)
-		j.key = j.all.key(j.key[:0])
-		if was != nil && was.key == string(j.key) {
-			return
-		}
-		is = j.interned(j.all, j.key)
+		is = j.standingOf(function, was)
 	}
 	if was != is {
 		j.functions.Set(function, is)
 		was.count(&j.standing.Candidates, -1)
 		is.count(&j.standing.Candidates, 1)
 	}
+}
+
+// standingOf returns the standing of the function, which had the standing was.
+func (j *judging) standingOf(function int, was *functionStanding) *functionStanding {
+	f := j.State.Functions.At(function)
+	like := likeJudged{placements: f.Placements.Key(), threshold: j.Table.functions.Ptr(function).rule.threshold}
+	if j.drains {
+		like.drained = j.functionDrain(f) != ""
+	}
+	is, known := j.alike.recall(like)
+	if known {
+		return is
+	}
+	j.all = j.judgement(j.all[:0], f, like)
+	j.key = j.all.key(j.key[:0])
+	if is = was; was == nil || was.key != string(j.key) {
+		is = j.interned(j.all, j.key)
+	}
+	j.alike.keep(like, is)
+	return is
 }
 
 // count adds by to n for each of the function's candidates.
@@ -69,38 +101,52 @@ const (
 
 type judgement []judged
 
-// judgement judges the function's placements, and records for each cluster the least
-// round-trip time to any placement.
-func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts []time.Duration) judgement {
-	for _, p := range t.State.Functions.At(function).Placements {
-		c := &t.State.Clusters[p.Cluster]
-		probe := verdicts(p.Target)
-		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {
-			rtts[p.Cluster] = rtt
+// judgement judges the function's placements.
+func (j *judging) judgement(all judgement, f *federation.Function, like likeJudged) judgement {
+	for _, p := range f.Placements {
+		one, known := j.placements.recall(p)
+		if !known {
+			one = j.judged(p)
+			j.placements.keep(p, one)
 		}
-		load, known := loadOf(p, c, probe)
-		j := judged{cluster: p.Cluster, tier: t.verdict(function, p, probe).Tier, shed: uint8(t.Load.step(load, known)), classes: t.classes(p)}
-		if probe.State != health.Unknown {
-			j.flags |= isProbed
+		if like.drained && one.tier == Up {
+			one.tier = Leaving
 		}
-		if probe.Shaky {
-			j.flags |= isShaky
-		}
-		all = append(all, j)
+		all = append(all, one)
 	}
-	t.thin(all, t.functions.Ptr(function).rule.threshold)
+	j.thin(all, like.threshold)
 	return all
 }
 
-// verdict judges the placement; if it is up but drained at this site, it is Leaving.
-func (t *Table) verdict(function int, p *federation.Placement, probe health.Verdict) Verdict {
+// judged judges the placement of a function that is not drained, and records for its
+// cluster the least round-trip time to any placement.
+func (j *judging) judged(p *federation.Placement) judged {
+	c := &j.State.Clusters[p.Cluster]
+	probe := j.verdicts(p.Target)
+	if rtt := probe.RTT; rtt > 0 && (j.rtts[p.Cluster] == 0 || rtt < j.rtts[p.Cluster]) {
+		j.rtts[p.Cluster] = rtt
+	}
+	load, known := loadOf(p, c, probe)
+	one := judged{cluster: p.Cluster, tier: j.verdict(p, "", probe).Tier, shed: uint8(j.Load.step(load, known)), classes: j.classes(p)}
+	if probe.State != health.Unknown {
+		one.flags |= isProbed
+	}
+	if probe.Shaky {
+		one.flags |= isShaky
+	}
+	return one
+}
+
+// verdict judges a placement of a function that is drained at this site if drained says
+// why; if it is up but drained, it is Leaving.
+func (t *Table) verdict(p *federation.Placement, drained string, probe health.Verdict) Verdict {
 	v := Judge(p, &t.State.Clusters[p.Cluster], probe)
 	if v.Tier != Up {
 		return v
 	}
 	why := t.drained[p.Cluster]
 	if why == "" {
-		why = t.functionDrain(function)
+		why = drained
 	}
 	if why != "" {
 		return Verdict{Leaving, why + "; " + v.Reason}

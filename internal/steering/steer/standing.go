@@ -77,12 +77,7 @@ func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *S
 		j.judge(i)
 	}
 	if moved := t.moved(old); !moved.empty() {
-		// This checks all placements: some ten milliseconds for a hundred thousand functions.
-		for i, f := range t.State.All() {
-			if slices.ContainsFunc(f.Placements, func(p *federation.Placement) bool { return moved.has(p.Cluster) }) {
-				j.judge(i)
-			}
-		}
+		t.placedIn(moved, j.judge)
 	}
 	for _, i := range functions {
 		j.judge(i)
@@ -95,6 +90,22 @@ func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *S
 		return before
 	}
 	return &s
+}
+
+// placedIn calls judge for each function with a placement in any of the clusters. It looks at
+// each list of placements once.
+func (t *Table) placedIn(clusters Mask, judge func(function int)) {
+	var lists memory[federation.ListKey, bool]
+	for i, f := range t.State.All() {
+		placed, known := lists.recall(f.Placements.Key())
+		if !known {
+			placed = slices.ContainsFunc(f.Placements, func(p *federation.Placement) bool { return clusters.has(p.Cluster) })
+			lists.keep(f.Placements.Key(), placed)
+		}
+		if placed {
+			judge(i)
+		}
+	}
 }
 
 func (s *Standing) same(before *Standing) bool {

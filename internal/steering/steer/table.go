@@ -1,9 +1,7 @@
 package steer
 
 import (
-	"hash/fnv"
 	"slices"
-	"time"
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -71,23 +69,6 @@ type geography struct {
 	local []bool
 }
 
-// compiled is what a query needs of one function, in one cache line: with many functions,
-// every additional line is a cache miss. The allocator puts eight bytes before a page of
-// them, so that the last eight bytes are on the next line: those are the capacity of
-// placements, which nobody reads.
-type compiled struct {
-	rule     *rule
-	modifier *Modifier
-	seed     uint64
-	ttl      time.Duration
-	grain    Grain
-	anycast  bool
-	all      bool
-	// v4 and v6 report whether any placement has an address of the family.
-	v4, v6     bool
-	placements federation.Placements
-}
-
 // Compile makes the Table of a state. It reuses what did not change since before, which
 // may be nil. Tables that are derived from one another must be made by one goroutine.
 func Compile(state *federation.State, opts Options, before *Table) *Table {
@@ -113,27 +94,6 @@ func Compile(state *federation.State, opts Options, before *Table) *Table {
 	}
 	t.compileFrom(before)
 	return t
-}
-
-// compileFrom compiles the functions that differ from those of before.
-func (t *Table) compileFrom(before *Table) {
-	t.memo = newMemo()
-	var old vector.Vector[*federation.Function]
-	if before != nil && t.sameClusters(before) && before.State.Functions.Len() <= t.State.Functions.Len() {
-		t.memo = before.memo
-		if before.Policy == t.Policy {
-			t.functions, old = before.functions, before.State.Functions
-		}
-	}
-	functions := t.functions.Edit()
-	for i := range vector.Changed(old, t.State.Functions) {
-		var c compiled
-		if f := t.State.Functions.At(i); f != nil {
-			c = t.compile(f)
-		}
-		functions.Set(i, c)
-	}
-	t.functions = functions.Vector()
 }
 
 // sameClusters reports whether masks, modifiers and classes have the same meaning in
@@ -177,60 +137,12 @@ func (t *Table) isHere(l locate.Location) bool {
 	return l.Zone == "" || len(t.here.zones) == 0 || slices.Contains(t.here.zones, l.Zone)
 }
 
-func (t *Table) compile(f *federation.Function) compiled {
-	rule := t.ruleOf(f)
-	c := compiled{rule: rule, seed: seedOf(f.String()), ttl: f.TTL, placements: f.Placements}
-	if p, ok := rule.Policy.(modifying); ok {
-		c.modifier = t.intern(p.modifier(t, f))
-	}
-	if p, ok := rule.Policy.(grained); ok {
-		c.grain = p.grain()
-	}
-	_, c.all = rule.Policy.(interface{ all() })
-	for _, p := range f.Placements {
-		for _, e := range p.Endpoints {
-			c.v4, c.v6 = c.v4 || len(e.V4) > 0, c.v6 || len(e.V6) > 0
-		}
-	}
-	c.anycast = len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0)
-	return c
-}
-
-func (m *memo) intern(one *Modifier) *Modifier {
-	key := one.key()
-	if same := m.modifiers[key]; same != nil {
-		return same
-	}
-	if len(m.modifiers) == mostInterned {
-		m.modifiers = map[string]*Modifier{}
-	}
-	m.modifiers[key] = one
-	return one
-}
-
-// seedOf returns the same value in every process: two servers of one site must send a
-// client to the same cluster.
-func seedOf(name string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return mix(h.Sum64())
-}
-
 // RuleOf returns the rule that orders the function's candidates.
 func (t *Table) RuleOf(f *federation.Function) *policy.Rule {
 	if f.Policy != nil {
 		return f.Policy
 	}
 	return t.Policy
-}
-
-// ruleOf returns the compiled form of RuleOf; functions without a policy of their own
-// share one.
-func (t *Table) ruleOf(f *federation.Function) *rule {
-	if f.Policy == nil {
-		return t.rule
-	}
-	return newRule(f.Policy)
 }
 
 // Placements returns the placements of the function.
