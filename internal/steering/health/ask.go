@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/regular"
@@ -29,15 +30,13 @@ var kinds = map[federation.ProbeKind]func(*asker, context.Context, federation.Ta
 
 // asker runs the probes of all kinds.
 type asker struct {
-	dialer net.Dialer
-	files  TLS
+	files TLS
 }
 
 // Ask returns the Probe of every kind, which presents and verifies certificates as the
 // files say.
 func Ask(files TLS) Probe {
-	// A probe ends before it would send a keep-alive.
-	return (&asker{dialer: net.Dialer{KeepAlive: -1}, files: files}).ask
+	return (&asker{files: files}).ask
 }
 
 func (a *asker) ask(ctx context.Context, target federation.Target) (Sample, error) {
@@ -61,12 +60,10 @@ func (a *asker) tcp(ctx context.Context, target federation.Target) (Sample, erro
 	return Sample{RTT: time.Since(start)}, nil
 }
 
-// dial does not use net.Dialer.DialTCP, which binds a local address even if none is
-// wanted: each local port could then be used for only one connection, and not for one to
-// each target.
-func (a *asker) dial(ctx context.Context, target federation.Target) (net.Conn, Sample, error) {
+// dial connects to the target.
+func dial(ctx context.Context, target federation.Target) (net.Conn, Sample, error) {
 	start := time.Now()
-	conn, err := a.dialer.DialContext(ctx, "tcp", target.Addr.String())
+	conn, err := open(ctx, target.Addr)
 	if err != nil {
 		return nil, Sample{}, err
 	}
@@ -104,14 +101,19 @@ func (c *bounded) Read(p []byte) (int, error) {
 // redirect, which counts as an answer: it may lead where the target's owner has no
 // access.
 func (a *asker) http(ctx context.Context, target federation.Target) (Sample, error) {
-	conn, sample, err := a.dial(ctx, target)
+	conn, sample, err := dial(ctx, target)
 	if err != nil {
 		return sample, err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	resp, err := a.get(ctx, &bounded{conn, maxRead}, target)
+	answer := readers.Get().(*bufio.Reader)
+	defer func() {
+		answer.Reset(nil)
+		readers.Put(answer)
+	}()
+	resp, err := a.get(ctx, &bounded{conn, maxRead}, answer, target)
 	if err == nil {
 		defer resp.Body.Close()
 		sample.Load = reportedLoad(resp.Header)
@@ -123,8 +125,15 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 	return sample, err
 }
 
-// get sends the request over conn and returns the final answer.
-func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target) (*http.Response, error) {
+// readers and requests are buffers that probes use one after the other: there may be thousands of
+// probes a second.
+var (
+	readers  = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+	requests = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+)
+
+// get sends the request over conn and returns the final answer, of which answer reads the body.
+func (a *asker) get(ctx context.Context, conn net.Conn, answer *bufio.Reader, target federation.Target) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
 	if err != nil {
 		return nil, failure{fmt.Sprintf("the path %q cannot be requested", target.Path), err}
@@ -145,16 +154,28 @@ func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target
 		}
 		conn = secure
 	}
-	if err := req.Write(conn); err != nil {
+	if err := send(conn, req); err != nil {
 		return nil, failure{"the connection ended before the request was sent", err}
 	}
-	return readAnswer(conn, req)
+	return readAnswer(conn, answer, req)
+}
+
+// send sends the request with one write.
+func send(conn net.Conn, req *http.Request) error {
+	request := requests.Get().(*bytes.Buffer)
+	defer requests.Put(request)
+	request.Reset()
+	if err := req.Write(request); err != nil {
+		return err
+	}
+	_, err := conn.Write(request.Bytes())
+	return err
 }
 
 // readAnswer reads the final answer to the request, without its body.
-func readAnswer(conn net.Conn, req *http.Request) (*http.Response, error) {
+func readAnswer(conn net.Conn, answer *bufio.Reader, req *http.Request) (*http.Response, error) {
 	limit := &io.LimitedReader{R: conn, N: maxHead}
-	answer := bufio.NewReader(limit)
+	answer.Reset(limit)
 	for {
 		resp, err := http.ReadResponse(answer, req)
 		switch {

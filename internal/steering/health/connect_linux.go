@@ -26,23 +26,72 @@ import (
 // for.
 func connect(ctx context.Context, addr netip.AddrPort, deadline time.Time) error {
 	family, to := sockaddr(addr)
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	fd, err := socket(family)
 	if err != nil {
 		return err
 	}
 	// So that it resets even if it ends before it is established. An error would mean a bad
 	// socket.
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	if err = attempt(fd, to); errors.Is(err, unix.EINPROGRESS) {
-		err = attempt(fd, to)
+	if err = begin(fd, addr, to); errors.Is(err, unix.EALREADY) {
+		file := pollable(fd)
+		defer file.Close()
+		return await(ctx, file, addr, to, deadline)
 	}
+	_ = unix.Close(fd)
+	return err
+}
+
+// open connects to addr, and returns the connection. It gives up when ctx ends.
+func open(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	family, to := sockaddr(addr)
+	fd, err := socket(family)
+	if err != nil {
+		return nil, err
+	}
+	// A handshake and a request are several writes. An error would mean a bad socket.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	err = begin(fd, addr, to)
+	file := pollable(fd)
 	if errors.Is(err, unix.EALREADY) {
-		return await(ctx, fd, addr, to, deadline)
+		err = await(ctx, file, addr, to, time.Time{})
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return &connection{file, addr}, nil
+}
+
+// connection is a connection that open made.
+type connection struct {
+	*os.File
+	to netip.AddrPort
+}
+
+// LocalAddr returns the address of the other side: nobody asks for the local one, which would take
+// a system call.
+func (c *connection) LocalAddr() net.Addr { return c.RemoteAddr() }
+
+func (c *connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.to) }
+
+func socket(family int) (int, error) {
+	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+}
+
+// pollable returns the socket as a file that the runtime's poller waits for, because the
+// socket is non-blocking.
+func pollable(fd int) *os.File { return os.NewFile(uintptr(fd), "probe") }
+
+// begin starts the connection. It returns EALREADY if nobody has answered yet.
+func begin(fd int, addr netip.AddrPort, to unix.Sockaddr) error {
+	err := attempt(fd, to)
+	if errors.Is(err, unix.EINPROGRESS) {
+		err = attempt(fd, to)
 	}
 	if err == nil && connectedToItself(fd, addr) {
 		err = unix.ECONNREFUSED
 	}
-	_ = unix.Close(fd)
 	return err
 }
 
@@ -60,10 +109,8 @@ func attempt(fd int, to unix.Sockaddr) error {
 	}
 }
 
-// await waits for the answer and closes the socket.
-func await(ctx context.Context, fd int, addr netip.AddrPort, to unix.Sockaddr, deadline time.Time) error {
-	file := os.NewFile(uintptr(fd), "probe") // uses the poller, because the socket is non-blocking
-	defer file.Close()
+// await waits for the answer, until the deadline (zero for none) or ctx ends.
+func await(ctx context.Context, file *os.File, addr netip.AddrPort, to unix.Sockaddr, deadline time.Time) error {
 	if err := file.SetWriteDeadline(deadline); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const maxGRPC = 4 << 10
 // grpc passes if the health service (grpc.health.v1) reports SERVING for the target's
 // service, without TLS, as a kubelet's gRPC probe does.
 func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, error) {
-	conn, sample, err := a.dial(ctx, target)
+	conn, sample, err := dial(ctx, target)
 	if err != nil {
 		return sample, err
 	}

@@ -115,7 +115,7 @@ func blackHole() (port int, release func(), err error) {
 // requested number lies in the black hole.
 type probed struct{ plain, web, hole uint16 }
 
-func startProbed(t *testing.T) probed {
+func startProbed(t testing.TB) probed {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
