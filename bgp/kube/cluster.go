@@ -95,9 +95,9 @@ func accessOf(kubeconfig string) (*rest.Config, error) {
 
 func newCluster(api api, cfg config.Services, log *slog.Logger) *Cluster {
 	c := &Cluster{config: cfg, log: log, changed: make(chan struct{}, 1)}
-	c.services = newMirror("Services", &corev1.Service{}, api.services, stripService, c)
-	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, api.slices, stripSlice, c)
-	c.nodes = newMirror("Nodes", &corev1.Node{}, api.node, stripNode, c)
+	c.services = newMirror("Services", api.services, stripService, c)
+	c.slices = newMirror("EndpointSlices", api.slices, stripSlice, c)
+	c.nodes = newMirror("Nodes", api.node, stripNode, c)
 	c.writer = newWriter(api, cfg.Node, log)
 	return c
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
@@ -17,9 +16,8 @@ import (
 // mirror holds the objects of one kind as last reported by the API, stripped, also while the API is
 // unavailable. It is an apiwatch.Store.
 type mirror[T metav1.Object] struct {
-	kind   string
-	object runtime.Object
-	from   cache.ListerWatcher
+	kind string
+	from cache.ListerWatcher
 	// strip drops unused fields from an object, and reports whether the object is needed at all. It
 	// may be applied twice.
 	strip   func(T) bool
@@ -33,12 +31,12 @@ type mirror[T metav1.Object] struct {
 	fault string
 }
 
-func newMirror[T metav1.Object](kind string, object runtime.Object, from cache.ListerWatcher, strip func(T) bool, c *Cluster) *mirror[T] {
-	return &mirror[T]{kind: kind, object: object, from: from, strip: strip, changed: c.changed, log: c.log, objects: map[types.NamespacedName]T{}}
+func newMirror[T metav1.Object](kind string, from cache.ListerWatcher, strip func(T) bool, c *Cluster) *mirror[T] {
+	return &mirror[T]{kind: kind, from: from, strip: strip, changed: c.changed, log: c.log, objects: map[types.NamespacedName]T{}}
 }
 
 // run watches the kind until ctx ends.
-func (m *mirror[T]) run(ctx context.Context) { apiwatch.Follow(ctx, m.object, m.from, m, m.report) }
+func (m *mirror[T]) run(ctx context.Context) { apiwatch.Follow(ctx, m.from, m, m.report) }
 
 // report logs a failure, once.
 func (m *mirror[T]) report(err error) {
@@ -84,7 +82,7 @@ func (m *mirror[T]) put(obj any) {
 	}
 }
 
-// Strip implements apiwatch.Store.
+// Strip implements apiwatch.Stripper.
 func (m *mirror[T]) Strip(obj any) {
 	if o, ok := obj.(T); ok {
 		m.strip(o)

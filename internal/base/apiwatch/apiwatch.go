@@ -24,10 +24,10 @@ var backoff = wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 
 // the first.
 const healthy = time.Minute
 
-// Follow delivers every object of the type, and every change, to the store until ctx
-// ends. It reports failures to report and continues.
-func Follow(ctx context.Context, object runtime.Object, from cache.ListerWatcher, store Store, report func(error)) {
-	reflector := cache.NewReflectorWithOptions(from, object, reflected{store}, cache.ReflectorOptions{Backoff: &backoff})
+// Follow delivers every object, and every change, to the store until ctx ends. It reports
+// failures to report, which adds the kind, and continues.
+func Follow(ctx context.Context, from cache.ListerWatcher, store Store, report func(error)) {
+	reflector := cache.NewReflectorWithOptions(from, nil, reflected{store}, cache.ReflectorOptions{TypeDescription: "objects", Backoff: &backoff})
 	// The function returns nil when ctx ends; otherwise it is called again.
 	_ = backoff.DelayWithReset(clock.RealClock{}, healthy).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		if err := reflector.ListAndWatchWithContext(ctx); err != nil && ctx.Err() == nil {

@@ -5,14 +5,18 @@ import "k8s.io/client-go/tools/cache"
 // Store takes what Follow reads. Its methods are called one at a time, and cannot refuse an object:
 // an error for one would keep all others away.
 type Store interface {
-	// Strip drops what is not used of an object, in place, as soon as it arrives.
-	Strip(obj any)
 	// Put takes an object that is new or has changed.
 	Put(obj any)
 	// Delete takes the last version of an object that has gone.
 	Delete(obj any)
 	// Replace takes every object: others are gone.
 	Replace(all []any)
+}
+
+// Stripper is implemented by a Store that keeps only part of an object.
+type Stripper interface {
+	// Strip drops what is not used of an object, in place, as soon as it arrives.
+	Strip(obj any)
 }
 
 // reflected is a Store as a Reflector writes to it.
@@ -25,8 +29,12 @@ var (
 
 // Transformer implements cache.TransformingStore.
 func (r reflected) Transformer() cache.TransformFunc {
+	stripper, ok := r.store.(Stripper)
+	if !ok {
+		return nil
+	}
 	return func(obj any) (any, error) {
-		r.store.Strip(obj)
+		stripper.Strip(obj)
 		return obj, nil
 	}
 }

@@ -20,11 +20,19 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/base/apiclient"
+	"github.com/nearcast/nearcast/internal/base/apistream"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
+// item is what is left of an object of the API as soon as it is decoded.
+type item = apistream.Item[staging.Reading]
+
+// keep returns what an object of the API says; err is why it was decoded in part.
+type keep func(obj metav1.Object, err error) staging.Reading
+
 // Lists returns a ListerWatcher for the objects of a kind in a namespace; "" means all
-// namespaces.
-type Lists func(namespace string) cache.ListerWatcher
+// namespaces. The objects arrive as items.
+type Lists func(namespace string, keep keep) cache.ListerWatcher
 
 // API gives access to one Karmada API server, and only to the kinds that Nearcast uses:
 // the clientsets of Kubernetes and Karmada link every kind there is.
@@ -66,14 +74,14 @@ func connect(config *rest.Config, client *http.Client) (API, error) {
 	clusters, works := of[clusterVersion], of[workVersion]
 	networking, karmadaNetworking := of[networkingv1.SchemeGroupVersion], of[networkingVersion]
 	return API{
-		Clusters:             lists[clusterv1alpha1.ClusterList](clusters, "clusters"),
-		ResourceBindings:     lists[workv1alpha2.ResourceBindingList](works, "resourcebindings"),
-		Services:             lists[corev1.ServiceList](core, "services"),
-		Deployments:          lists[appsv1.DeploymentList](apps, "deployments"),
-		StatefulSets:         lists[appsv1.StatefulSetList](apps, "statefulsets"),
-		DaemonSets:           lists[appsv1.DaemonSetList](apps, "daemonsets"),
-		Ingresses:            lists[networkingv1.IngressList](networking, "ingresses"),
-		MultiClusterServices: lists[karmadanetworkingv1alpha1.MultiClusterServiceList](karmadaNetworking, "multiclusterservices"),
+		Clusters:             lists[clusterv1alpha1.Cluster](clusters, "clusters"),
+		ResourceBindings:     lists[workv1alpha2.ResourceBinding](works, "resourcebindings"),
+		Services:             lists[corev1.Service](core, "services"),
+		Deployments:          lists[appsv1.Deployment](apps, "deployments"),
+		StatefulSets:         lists[appsv1.StatefulSet](apps, "statefulsets"),
+		DaemonSets:           lists[appsv1.DaemonSet](apps, "daemonsets"),
+		Ingresses:            lists[networkingv1.Ingress](networking, "ingresses"),
+		MultiClusterServices: lists[karmadanetworkingv1alpha1.MultiClusterService](karmadaNetworking, "multiclusterservices"),
 		CreateEvent:          createEvent(of[eventsv1.SchemeGroupVersion]),
 		Ready:                readyz(clusters),
 	}, nil

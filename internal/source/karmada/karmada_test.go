@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -213,45 +211,6 @@ func TestNothingIsConfirmedWhileTheAPIIsUnreachable(t *testing.T) {
 	time.Sleep(confirmInterval + confirmInterval/2)
 	if after := r.store.Confirmed(); after.Equal(before) {
 		t.Error("not confirmed again after the API came back")
-	}
-}
-
-// TestStripKeepsWhatIsRead checks that an informer's object means the same before and
-// after it is stripped, and that stripping twice equals stripping once.
-func TestStripKeepsWhatIsRead(t *testing.T) {
-	b := serviceBinding("ns", "web", "a")
-	b.Spec.ReplicaRequirements = &workv1alpha2.ReplicaRequirements{}
-	b.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
-	for range 2 {
-		strip(b)
-	}
-	if b.ManagedFields != nil || b.Spec.ReplicaRequirements != nil || len(b.Spec.Clusters) != 1 || len(b.Status.AggregatedStatus) != 1 {
-		t.Errorf("%+v", b)
-	}
-}
-
-// TestStrippedObjectsMeanTheSame checks that nothing is dropped that is read.
-func TestStrippedObjectsMeanTheSame(t *testing.T) {
-	class := "wasmtime-spin"
-	pods := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
-		Spec:       corev1.PodSpec{RuntimeClassName: &class, NodeName: "x"},
-	}
-	full := cluster("a", "192.0.2.1")
-	full.Status.ResourceSummary = &clusterv1alpha1.ResourceSummary{
-		Allocatable: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}, Allocated: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3")},
-	}
-	for _, obj := range []runtime.Object{
-		full,
-		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"}, Spec: appsv1.DeploymentSpec{Template: pods}},
-		&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"}, Spec: appsv1.StatefulSetSpec{Template: pods}},
-		service("ns", "web"), serviceBinding("ns", "web", "a"),
-	} {
-		want := read(obj.DeepCopyObject())
-		strip(obj)
-		if got := read(obj); !reflect.DeepEqual(got, want) {
-			t.Errorf("%T: %+v, want %+v", obj, got, want)
-		}
 	}
 }
 

@@ -6,22 +6,21 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 
 	"github.com/nearcast/nearcast/internal/base/apiclient"
+	"github.com/nearcast/nearcast/internal/base/apistream"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// lists returns how to list and watch the resource.
-func lists[L any, PL interface {
-	*L
-	runtime.Object
-}](group apiclient.Group, resource string) Lists {
-	return func(namespace string) cache.ListerWatcher {
-		return apiclient.ListWatch[L, PL](group, resource, apiclient.Selection{Namespace: namespace})
+// lists returns how to list and watch the resource, whose objects have the type T.
+func lists[T any, P apistream.Object[T]](group apiclient.Group, resource string) Lists {
+	return func(namespace string, keep keep) cache.ListerWatcher {
+		read := func(obj P, err error) staging.Reading { return keep(obj, err) }
+		return apistream.ListWatch(group, resource, apiclient.Selection{Namespace: namespace}, read, unread...)
 	}
 }
 

@@ -6,10 +6,11 @@ import (
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/nearcast/nearcast/internal/base/apiwatch"
+	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/slim"
@@ -22,7 +23,6 @@ type reader struct {
 	group, kind, namespace string
 	// optional kinds may be missing or unreadable.
 	optional bool
-	object   runtime.Object
 	from     cache.ListerWatcher
 	store    *staging.Store
 	onError  func(error)
@@ -36,7 +36,7 @@ type reader struct {
 
 // run follows the kind until ctx ends.
 func (r *reader) run(ctx context.Context) {
-	apiwatch.Follow(ctx, r.object, r.from, r, r.report)
+	apiwatch.Follow(ctx, r.from, r, r.report)
 }
 
 // done reports whether the API has listed the kind, or the kind is optional and will not
@@ -60,19 +60,30 @@ func (r *reader) report(err error) {
 	}
 }
 
-// Strip implements apiwatch.Store.
-func (r *reader) Strip(obj any) { strip(obj) }
+// keep returns what an object of the API says. It refuses a bad object alone, by name. Of an object
+// that the store has, it keeps the store's: a list after a failure takes little memory.
+func (r *reader) keep(obj metav1.Object, err error) staging.Reading {
+	if err == nil {
+		return r.store.Same(read(obj))
+	}
+	ref, _ := slim.Ref(obj)
+	return staging.Reading{Ref: ref, Faults: []federation.Fault{{Object: ref.String(), Reason: "cannot be decoded: " + brief.Text(err.Error())}}}
+}
 
 // read returns what an object of the API says.
 func read(obj any) staging.Reading { return slim.Read(obj, federation.Origin{}, nil) }
 
-// Put implements apiwatch.Store. It refuses a bad object alone, by name.
-func (r *reader) Put(obj any) { r.store.Put(read(obj)) }
+// Put implements apiwatch.Store.
+func (r *reader) Put(obj any) {
+	if i, ok := obj.(*item); ok {
+		r.store.Put(i.Kept)
+	}
+}
 
 // Delete implements apiwatch.Store.
 func (r *reader) Delete(obj any) {
-	if ref, ok := slim.Ref(obj); ok {
-		r.store.Put(staging.Reading{Ref: ref})
+	if i, ok := obj.(*item); ok {
+		r.store.Put(staging.Reading{Ref: i.Kept.Ref})
 	}
 }
 
@@ -80,7 +91,9 @@ func (r *reader) Delete(obj any) {
 func (r *reader) Replace(list []any) {
 	all := make([]staging.Reading, 0, len(list))
 	for _, obj := range list {
-		all = append(all, read(obj))
+		if i, ok := obj.(*item); ok {
+			all = append(all, i.Kept)
+		}
 	}
 	r.store.ReplaceKind(r.group, r.kind, r.namespace, all)
 	r.missing.Store(false)
