@@ -1,17 +1,20 @@
 package apistream
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Item is what is left of an object of an API. It is immutable.
+// Item is what is left of an object of an API. It is immutable, and small: a list has as many as
+// objects until it is complete.
 type Item[K any] struct {
 	// Kept is what the reader keeps of the object; zero for a bookmark.
 	Kept K
 
-	namespace, name, version string
+	key, version string // key is the namespace, a slash and the name
 	// complete is set if this is the bookmark after the initial events of a watch.
 	complete bool
 }
@@ -19,7 +22,7 @@ type Item[K any] struct {
 // NewItem returns the Item of an object with the metadata.
 func NewItem[K any](m metav1.Object, kept K) *Item[K] {
 	return &Item[K]{
-		Kept: kept, namespace: m.GetNamespace(), name: m.GetName(), version: m.GetResourceVersion(),
+		Kept: kept, key: m.GetNamespace() + "/" + m.GetName(), version: m.GetResourceVersion(),
 		complete: m.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true",
 	}
 }
@@ -32,7 +35,8 @@ func (i *Item[K]) DeepCopyObject() runtime.Object { return i }
 
 // GetObjectMeta implements metav1.ObjectMetaAccessor, with the metadata that a Reflector reads.
 func (i *Item[K]) GetObjectMeta() metav1.Object {
-	m := &metav1.ObjectMeta{Namespace: i.namespace, Name: i.name, ResourceVersion: i.version}
+	namespace, name, _ := strings.Cut(i.key, "/")
+	m := &metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: i.version}
 	if i.complete {
 		m.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
 	}

@@ -20,12 +20,8 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/base/apiclient"
-	"github.com/nearcast/nearcast/internal/base/apistream"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
-
-// item is what is left of an object of the API as soon as it is decoded.
-type item = apistream.Item[staging.Reading]
 
 // keep returns what an object of the API says; err is why it was decoded in part.
 type keep func(obj metav1.Object, err error) staging.Reading

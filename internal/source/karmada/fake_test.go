@@ -17,7 +17,6 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/apistream"
 	"github.com/nearcast/nearcast/internal/base/apiwatch"
-	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // fakeAPI is the API of fake clientsets.
@@ -58,15 +57,15 @@ func (r reduced[L]) item(obj runtime.Object) runtime.Object {
 	if err != nil {
 		return obj // a Status
 	}
-	return apistream.NewItem(m, r.keep(m, nil))
+	return apistream.NewItem(m, keepOf(r.keep(m, nil)))
 }
 
-func (r reduced[L]) List(ctx context.Context, o metav1.ListOptions) (*apistream.Items[staging.Reading], error) {
+func (r reduced[L]) List(ctx context.Context, o metav1.ListOptions) (*apistream.Items[kept], error) {
 	list, err := r.from.List(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	all := &apistream.Items[staging.Reading]{}
+	all := &apistream.Items[kept]{}
 	return all, meta.EachListItem(list, func(obj runtime.Object) error {
 		all.Items = append(all.Items, r.item(obj).(*item))
 		return nil

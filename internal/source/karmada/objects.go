@@ -13,13 +13,12 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/apiclient"
 	"github.com/nearcast/nearcast/internal/base/apistream"
-	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // lists returns how to list and watch the resource, whose objects have the type T.
 func lists[T any, P apistream.Object[T]](group apiclient.Group, resource string) Lists {
 	return func(namespace string, keep keep) cache.ListerWatcher {
-		read := func(obj P, err error) staging.Reading { return keep(obj, err) }
+		read := func(obj P, err error) kept { return keepOf(keep(obj, err)) }
 		return apistream.ListWatch(group, resource, apiclient.Selection{Namespace: namespace}, read, unread...)
 	}
 }

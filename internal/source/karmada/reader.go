@@ -76,14 +76,14 @@ func read(obj any) staging.Reading { return slim.Read(obj, federation.Origin{}, 
 // Put implements apiwatch.Store.
 func (r *reader) Put(obj any) {
 	if i, ok := obj.(*item); ok {
-		r.store.Put(i.Kept)
+		r.store.Put(i.Kept.reading())
 	}
 }
 
 // Delete implements apiwatch.Store.
 func (r *reader) Delete(obj any) {
 	if i, ok := obj.(*item); ok {
-		r.store.Put(staging.Reading{Ref: i.Kept.Ref})
+		r.store.Put(staging.Reading{Ref: i.Kept.reading().Ref})
 	}
 }
 
@@ -92,7 +92,7 @@ func (r *reader) Replace(list []any) {
 	all := make([]staging.Reading, 0, len(list))
 	for _, obj := range list {
 		if i, ok := obj.(*item); ok {
-			all = append(all, i.Kept)
+			all = append(all, i.Kept.reading())
 		}
 	}
 	r.store.ReplaceKind(r.group, r.kind, r.namespace, all)
