@@ -33,7 +33,7 @@ func TestAnAnswerInPlaceKeepsItsAllocationBudget(t *testing.T) {
 		r.inPlace(a, 0)
 		r.batch.answered = 0
 	})
-	const budget = 12
+	const budget = 11
 	if n > budget {
 		t.Errorf("%v allocations, the budget is %v", n, budget)
 	}

@@ -33,6 +33,7 @@ type answer struct {
 	query *dns.Msg
 	msg   dns.Msg
 
+	asked  [1]dns.Question
 	opt    dns.OPT
 	subnet dns.EDNS0_SUBNET
 	option [1]dns.EDNS0
@@ -48,9 +49,10 @@ type answer struct {
 func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
 	a := scratch.Take[answer](ctx, r)
 	a.ctx, a.n, a.zone, a.query = ctx, n, z, r
-	a.msg.SetReply(r)
-	a.msg.Authoritative = true
-	a.msg.CheckingDisabled = false // RFC 4035, section 3.1.6
+	// As dns.Msg.SetReply, with the question in the answer itself, and without CD (RFC 4035, section 3.1.6).
+	a.asked[0] = r.Question[0]
+	a.msg.Question = a.asked[:]
+	a.msg.MsgHdr = dns.MsgHdr{Id: r.Id, Response: true, Opcode: r.Opcode, RecursionDesired: r.RecursionDesired, Authoritative: true}
 	a.choice.Cluster = -1
 	return a
 }
