@@ -13,6 +13,9 @@ import (
 // slowest server of the group answers at saturation: all are sent the same.
 var shares = []int{10, 50, 90}
 
+// spellLasts is how long a spell is: some collections of garbage fall into each.
+const spellLasts = 4 * time.Second
+
 // Spell is what an open loop found of a target in one round, at one of the shares.
 type Spell struct {
 	P50, P99, P999 time.Duration
@@ -56,16 +59,26 @@ func evenness() []group {
 	outside.title = "Evenness beyond the chain"
 	outside.bound("nearcast, direct, ECS, as deployed", append(even(open99, "gdnsd, ECS", 1.1), even(open999, "gdnsd, ECS", 1.5)...))
 	outside.bound("nearcast, direct, ECS", append(even(open99, "gdnsd, ECS", 1.5), even(open999, "gdnsd, ECS", 3)...))
+	outside.without("nearcast, direct, ECS")
 	inside := steering().only("whoami, ECS, as deployed", "nearcast, ECS, as deployed")
 	inside.title, inside.targets[0].to = "Evenness in the chain", ""
 	inside.bound("nearcast, ECS, as deployed", even(open99, "whoami, ECS, as deployed", 1))
+	inside.without("nearcast, ECS, as deployed")
 	groups := []group{outside, inside}
 	for i := range groups {
 		groups[i].steady, groups[i].open = false, true
 		groups[i].text = fmt.Sprintf("Queries as in *Steering*, sent when they are due, whether those before were answered or not; the latency is from then. "+
-			"The loads are %s %% of what the slowest of the table answers at saturation. A lost query counts as %s.", listed(shares), longest)
+			"The loads are %s %% of what the slowest of the table answers at saturation. A lost query counts as %s. "+
+			"Without collection, Go's collector is off: what its row lacks of the tail is the collector's.", listed(shares), longest)
 	}
 	return groups
+}
+
+// without adds a target like the named one that collects no garbage.
+func (g *group) without(name string) {
+	t := g.only(name).targets[0]
+	t.name, t.deployed, t.uncollected, t.bounds = strings.TrimSuffix(name, ", as deployed")+", without collection", false, true, nil
+	g.targets = append(g.targets, t)
 }
 
 // bound gives a target other bounds.
@@ -125,7 +138,7 @@ func (r *runner) spell(s *server, queries int) (Spell, error) {
 	if err != nil {
 		return Spell{}, err
 	}
-	got, err := openly(netip.AddrPortFrom(netip.MustParseAddr(address), uint16(s.place.Port)), raw, queries, r.steady)
+	got, err := openly(netip.AddrPortFrom(netip.MustParseAddr(address), uint16(s.place.Port)), raw, queries, spellLasts)
 	if err != nil {
 		return Spell{}, err
 	}

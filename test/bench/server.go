@@ -78,6 +78,9 @@ func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error)
 // What manifests/nearcast tells Go's collector.
 const deployedGOGC, deployedMemory = "400", "448MiB"
 
+// uncollectedMemory has a server without the collector collect before the machine is full.
+const uncollectedMemory = "8GiB"
+
 func (s *server) run() error {
 	cmd, err := s.target.program.command(s.place.Dir, s.target.program.args)
 	if err != nil {
@@ -88,8 +91,11 @@ func (s *server) run() error {
 		return err
 	}
 	defer out.Close() // the server has its own
-	if s.target.deployed {
+	switch {
+	case s.target.deployed:
 		cmd.Env = append(cmd.Environ(), "GOGC="+deployedGOGC, "GOMEMLIMIT="+deployedMemory)
+	case s.target.uncollected:
+		cmd.Env = append(cmd.Environ(), "GOGC=off", "GOMEMLIMIT="+uncollectedMemory)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own, so that what it starts ends with it.

@@ -26,7 +26,9 @@ type target struct {
 	snapshot bool
 	// deployed runs it with the collector's settings of manifests/nearcast.
 	deployed bool
-	asks     workload
+	// uncollected runs it without Go's collector.
+	uncollected bool
+	asks        workload
 	// expects is what it answers when it is ready.
 	expects func(target) []expectation
 	// to is the target whose cost divides this one's; none for what is a yardstick
