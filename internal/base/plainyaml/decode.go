@@ -11,7 +11,7 @@ import (
 // Decode stores a node in the value that into points to, as encoding/json does with the
 // node's JSON, but with names of fields in their exact case. It ignores unknown fields. The
 // value must be the zero value, and no mapping may have a key twice. Decode returns false
-// if the node has a fault or anything seldom: aliases, merge keys, binary data, numbers with
+// if the node has a fault or anything rare: aliases, merge keys, binary data, numbers with
 // a sign or a fraction, nulls in lists. The value is then the zero value, and encoding/json
 // must decide.
 func Decode(node *yaml.Node, into any) bool {

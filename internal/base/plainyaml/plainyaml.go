@@ -1,7 +1,7 @@
 // Package plainyaml parses plain YAML, as kubectl and most people write it, into the nodes
 // that go.yaml.in/yaml/v3 makes of it, in a tenth of the time. Of any other YAML it says so,
-// and the library must parse it: this package knows no errors and accepts nothing that the
-// library does not read in the same way.
+// and the library must parse it: this package reports no errors and accepts nothing that
+// the library does not read in the same way.
 //
 // A plain document is a block mapping of block mappings and sequences, of flow mappings and
 // sequences within one line, and of scalars: plain and quoted ones within one line, and

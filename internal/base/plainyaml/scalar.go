@@ -145,7 +145,7 @@ func (p *Parser) singleQuoted() ([]byte, bool) {
 	return nil, false
 }
 
-// doubleQuoted reads to the closing quote; false if there is none on the line, or a seldom
+// doubleQuoted reads to the closing quote; false if there is none on the line, or a rare
 // escape sequence before it.
 func (p *Parser) doubleQuoted() ([]byte, bool) {
 	from := p.pos
