@@ -265,6 +265,29 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	}
 }
 
+// TestNothingIsKeptOfSelectorsThatAreGone has two functions with one selector go, one after the other.
+func TestNothingIsKeptOfSelectorsThatAreGone(t *testing.T) {
+	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	both := []*federation.Template{selecting(service("ns", "web"), "app"), selecting(service("ns", "api"), "app")}
+	for _, f := range both {
+		s.Put(staging.Whole(f))
+	}
+	m.Build(s, opts)
+	for i, f := range both {
+		s.Put(staging.Reading{Ref: f.Ref})
+		m.Build(s, opts)
+		if n := m.selecting.Len(); n != 1-i {
+			t.Errorf("%d labels are selected by, after %d of two functions went", n, i+1)
+		}
+	}
+}
+
+// selecting has the function's Service select the pods of an app.
+func selecting(t *federation.Template, app string) *federation.Template {
+	t.Selector = federation.LabelsOf(map[string]string{"app": app})
+	return t
+}
+
 // TestOnlyWorkloadsWithItsLabelsAreSearched counts how many workloads thousands of
 // selectors examine.
 func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {

@@ -82,10 +82,10 @@ func (b *Builder) withdraw(e *entry) {
 	defer b.close(e)
 	b.moveOut(e.template.Namespace)
 	if l, ok := selectsBy(e.template); ok {
-		if left := b.selecting.Get(l).without(e); left != (askers{}) {
+		all := b.selecting.Get(l)
+		b.selecting.Delete(l) // which finds them by one of them: before it leaves
+		if left := all.without(e); left != (askers{}) {
 			b.selecting.Put(l, left)
-		} else {
-			b.selecting.Delete(l)
 		}
 	}
 	for _, name := range e.asked {
