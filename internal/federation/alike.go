@@ -81,15 +81,15 @@ func (b *Binding) share() {
 // the object is complete and has no fault; from then on other objects may share its
 // values.
 func Share(o Object) {
-	switch o := o.(type) {
-	case *Binding:
-		o.share()
+	if b, ok := o.(*Binding); ok {
+		b.share()
 		return
-	case *Template:
-		o.share()
 	}
 	m := o.meta()
 	m.Ref = m.common()
+	if t, ok := o.(*Template); ok {
+		t.share() // last: from then on others compare theirs with it
+	}
 }
 
 func (r Ref) common() Ref {
