@@ -10,14 +10,17 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
-// compiled is what a query needs of one function, in one cache line: with many functions,
-// every additional line is a cache miss. The allocator puts eight bytes before a page of
-// them, so that the last eight bytes are on the next line: those are the capacity of
-// placements, which nobody reads.
+// compiled is what a query needs of one function. Most functions have all but the seed in common
+// with many others, so that the processor's cache holds it.
 type compiled struct {
+	seed uint64
+	*common
+}
+
+// common is the part of a compiled that functions which are alike share.
+type common struct {
 	rule     *rule
 	modifier *Modifier
-	seed     uint64
 	ttl      time.Duration
 	grain    Grain
 	anycast  bool
@@ -53,21 +56,17 @@ func (t *Table) compileFrom(before *Table) {
 type compiling struct {
 	*Table
 	rules map[*policy.Rule]*rule
-	alike memory[likeCompiled, shared]
+	alike memory[likeCompiled, *common]
 }
 
-// likeCompiled is what shared depends on.
+// likeCompiled is what a common depends on.
 type likeCompiled struct {
 	placements federation.ListKey
 	rule       *rule
 	weights    *federation.Weight // the first; nil if there is none
 	ofWeights  int
-}
-
-// shared is the part of a compiled that depends on likeCompiled.
-type shared struct {
-	modifier *Modifier
-	v4, v6   bool
+	ttl        time.Duration
+	anycast    bool
 }
 
 func newCompiling(t *Table) *compiling {
@@ -75,17 +74,7 @@ func newCompiling(t *Table) *compiling {
 }
 
 func (c *compiling) compile(f *federation.Function) compiled {
-	rule, common := c.ruleOf(f.Policy), c.shared(f)
-	one := compiled{
-		rule: rule, modifier: common.modifier, seed: seedOf(f.String()), ttl: f.TTL,
-		v4: common.v4, v6: common.v6, placements: f.Placements,
-		anycast: len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0),
-	}
-	if p, ok := rule.Policy.(grained); ok {
-		one.grain = p.grain()
-	}
-	_, one.all = rule.Policy.(interface{ all() })
-	return one
+	return compiled{seedOf(f.String()), c.common(f)}
 }
 
 // ruleOf returns the compiled form of the rule; nil is the one for functions without a
@@ -99,21 +88,36 @@ func (c *compiling) ruleOf(of *policy.Rule) *rule {
 	return one
 }
 
-func (c *compiling) shared(f *federation.Function) shared {
-	like := likeCompiled{f.Placements.Key(), c.ruleOf(f.Policy), unsafe.SliceData(f.Weights), len(f.Weights)}
-	one, known := c.alike.recall(like)
-	if known {
-		return one
+// common returns what the function has in common with those that are like it. A function that
+// changes alone gets a common of its own.
+func (c *compiling) common(f *federation.Function) *common {
+	rule := c.ruleOf(f.Policy)
+	like := likeCompiled{
+		placements: f.Placements.Key(), rule: rule, weights: unsafe.SliceData(f.Weights), ofWeights: len(f.Weights),
+		ttl: f.TTL, anycast: len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0),
 	}
-	if p, ok := like.rule.Policy.(modifying); ok {
+	one, known := c.alike.recall(like)
+	if !known {
+		one = c.newCommon(f, like)
+		c.alike.keep(like, one)
+	}
+	return one
+}
+
+func (c *compiling) newCommon(f *federation.Function, like likeCompiled) *common {
+	one := &common{rule: like.rule, ttl: like.ttl, anycast: like.anycast, placements: f.Placements}
+	if p, ok := one.rule.Policy.(modifying); ok {
 		one.modifier = c.intern(p.modifier(c.Table, f))
 	}
+	if p, ok := one.rule.Policy.(grained); ok {
+		one.grain = p.grain()
+	}
+	_, one.all = one.rule.Policy.(interface{ all() })
 	for _, p := range f.Placements {
 		for _, e := range p.Endpoints {
 			one.v4, one.v6 = one.v4 || len(e.V4) > 0, one.v6 || len(e.V6) > 0
 		}
 	}
-	c.alike.keep(like, one)
 	return one
 }
 

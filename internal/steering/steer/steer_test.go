@@ -324,10 +324,20 @@ func TestGreatCircle(t *testing.T) {
 	}
 }
 
-func TestTheDataOfAFunctionThatAQueryNeedsFitsOneCacheLine(t *testing.T) {
-	var c compiled
-	if size, last := unsafe.Sizeof(c), unsafe.Offsetof(c.placements); size != 64 || last != 40 {
-		t.Errorf("it has %d bytes, and the last before its end is at %d", size, last)
+// TestWhatIsCompiledOfAFunctionIsShared holds that functions with equal placements and annotations
+// have only a seed for themselves.
+func TestWhatIsCompiledOfAFunctionIsShared(t *testing.T) {
+	if size := unsafe.Sizeof(compiled{}); size > 16 {
+		t.Errorf("%d bytes for each function, want at most 16", size)
+	}
+	state := alikeState()
+	table := Compile(state, Options{Policy: policy.Default, Locations: table}, nil)
+	all := map[*common]bool{}
+	for i := few; i < state.Functions.Len(); i++ {
+		all[table.functions.Ptr(i).common] = true
+	}
+	if most := 2 * 4 * 3; len(all) > most {
+		t.Errorf("%d are compiled for %d functions, want one for each list, rule and weights: at most %d", len(all), state.Functions.Len(), most)
 	}
 }
 
