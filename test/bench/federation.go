@@ -17,18 +17,19 @@ import (
 // perFile is how many functions a manifest file has.
 const perFile = 1000
 
-// writeFederation writes the manifests and the locations into a directory.
-func (s size) writeFederation(dir string) error {
+// writeFederation writes the manifests and the locations into a directory. What is probed is
+// at the port.
+func (s size) writeFederation(dir string, port int) error {
 	manifests := filepath.Join(dir, "manifests")
 	if err := os.MkdirAll(manifests, 0o755); err != nil {
 		return err
 	}
-	if err := write(filepath.Join(manifests, "clusters.yaml"), s.writeClusters); err != nil {
+	if err := write(filepath.Join(manifests, "clusters.yaml"), func(w io.Writer) { s.writeClusters(w, port) }); err != nil {
 		return err
 	}
 	for first := 0; first < s.functions; first += perFile {
 		path := filepath.Join(manifests, fmt.Sprintf("functions-%d.yaml", first))
-		if err := write(path, func(w io.Writer) { s.writeFunctions(w, first, min(first+perFile, s.functions)) }); err != nil {
+		if err := write(path, func(w io.Writer) { s.writeFunctions(w, first, min(first+perFile, s.functions), port) }); err != nil {
 			return err
 		}
 	}
@@ -49,24 +50,26 @@ func write(path string, text func(io.Writer)) error {
 
 func clusterName(cluster int) string { return fmt.Sprintf("c%d", cluster) }
 
-func (s size) writeClusters(w io.Writer) {
+func (s size) writeClusters(w io.Writer, port int) {
 	for c := range s.clusters {
 		fmt.Fprint(w, fixture.Cluster{
-			Name: clusterName(c), Region: fmt.Sprintf("r%d", c), Zone: "a", Address: clusterAddress(c).String(),
+			Name: clusterName(c), Region: fmt.Sprintf("r%d", c), Zone: "a", Address: s.gateway(c, port),
 			Coordinates: fmt.Sprintf("%d,%d", c%16*10-80, c/16*20-160), // a grid over the world
 		}.YAML())
 	}
 }
 
-// writeFunctions leaves the judgement to Karmada's word: probes cost the same
+// writeFunctions mostly leaves the judgement to Karmada's word: probes cost the same
 // whether anybody asks or not.
-func (s size) writeFunctions(w io.Writer, from, to int) {
+func (s size) writeFunctions(w io.Writer, from, to, port int) {
 	for f := from; f < to; f++ {
 		var names []string
 		for _, c := range s.placed(f) {
 			names = append(names, clusterName(c))
 		}
-		fmt.Fprint(w, fixture.Function{Name: fmt.Sprintf("f%d", f), Annotations: fixture.Unprobed(), Clusters: names}.YAML())
+		function := fixture.Function{Name: fmt.Sprintf("f%d", f), Clusters: names}
+		s.probe(&function, f, port)
+		fmt.Fprint(w, function.YAML())
 	}
 }
 

@@ -73,6 +73,8 @@ func (g group) turns(rounds int) int {
 	switch {
 	case g.idle:
 		return g.starts
+	case g.rests:
+		return 1
 	case g.open:
 		return rounds * (1 + len(shares))
 	}
@@ -109,8 +111,11 @@ func (r *runner) measure(ctx context.Context, g group) (Table, error) {
 		servers = append(servers, s)
 		table.Rows = append(table.Rows, Row{target: t})
 	}
-	if g.idle {
+	switch {
+	case g.idle:
 		return table, r.startAlone(ctx, servers, table)
+	case g.rests:
+		return table, r.restAlone(ctx, servers, table)
 	}
 	if err := startAll(ctx, g, servers, table.Rows); err != nil {
 		return table, err

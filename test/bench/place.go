@@ -71,6 +71,12 @@ func (p place) Counted() bool { return p.target.counted }
 // Snapshot reports whether the server keeps its last state, and may lose its source.
 func (p place) Snapshot() bool { return p.target.snapshot }
 
+// Follows reports whether the server reads the federation from an API.
+func (p place) Follows() bool { return p.target.follows }
+
+// API is that of the federation.
+func (p place) API() (*api, error) { return p.world.api(p.target.size) }
+
 // Signed reports whether the server signs its answers.
 func (p place) Signed() bool { return p.target.asks == signatures }
 

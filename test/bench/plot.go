@@ -30,8 +30,11 @@ const width = 22 * vg.Centimeter
 // plots are the pictures of a table.
 func (t Table) plots() []drawing {
 	name := "RESULTS-" + strings.ToLower(strings.ReplaceAll(t.title, " ", "-"))
-	if t.idle {
+	switch {
+	case t.idle:
 		return t.startPlots(name)
+	case t.rests:
+		return nil
 	}
 	if t.axis != "" {
 		return []drawing{{t.title + ": CPU per query", name + ".svg", drawCurve, func(int) vg.Length { return 9 * vg.Centimeter }}}

@@ -38,6 +38,8 @@ func (t Table) tables() string {
 	switch {
 	case t.idle:
 		return t.starts()
+	case t.rests:
+		return t.atRest()
 	case t.open:
 		return t.markdown() + "\n" + t.spells()
 	}
@@ -133,6 +135,8 @@ The speaker has figures of its own, in [speaker/RESULTS.md](speaker/RESULTS.md).
 - **MiB** are the proportional set size: after the start, and the most after a turn at saturation. **resident** is all that a limit counts
   then, with the pages of files that servers share; **anonymous** is its part that the kernel cannot drop and read again.
 - **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.
+- **sleeps** are of a server's threads: each ended when something woke it. **on the network** is what a server and those that it
+  talks to send each other: probes, and requests to the API.
 - All servers of a table are up together, have as many threads as there are cores, and are asked 100,000 queries in one random
   order, again and again. A round that disturbs one is not taken out.
 - Every configuration is a commented template in [configs](configs), one folder per kind of server; [targets.go](targets.go) and

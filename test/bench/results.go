@@ -37,6 +37,7 @@ type Row struct {
 	Turns        []Turn
 	// Spells are those of an open loop, by share, and then by round.
 	Spells [][]Spell
+	AtRest AtRest
 }
 
 // Turn is what was found of a target in a round.

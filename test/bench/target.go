@@ -24,6 +24,8 @@ type target struct {
 	direct, counted bool
 	// snapshot starts it without its source, from the last state.
 	snapshot bool
+	// follows has it read the federation from an API.
+	follows bool
 	// deployed runs it with the collector's settings of manifests/nearcast.
 	deployed bool
 	// uncollected runs it without Go's collector.
@@ -51,6 +53,8 @@ type group struct {
 	idle bool
 	// steady has turns at a fixed rate too, open an open loop at the shares.
 	steady, open bool
+	// rests leaves each alone, one after the other, to see what it uses then.
+	rests bool
 	// starts is how often each is started, to see how long it loads.
 	starts int
 }

@@ -20,7 +20,7 @@ var inMemory = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: l
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
-		groups: slices.Concat([]group{steering(), beyond()}, evenness(), []group{signing(), policy(1_000_000, 3), carrier(100_000), scale(), starting(usual, large)}, growth(), sizes()),
+		groups: slices.Concat([]group{steering(), beyond()}, evenness(), []group{signing(), policy(1_000_000, 3), carrier(100_000), scale(), starting(usual, large), atRest()}, growth(), sizes()),
 		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
 	}
 }

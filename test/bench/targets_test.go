@@ -61,15 +61,15 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 	defer w.close()
 	used := map[string]bool{}
 	type variant struct {
-		config                     string
-		direct, counted, snapshots bool
-		asks                       workload
+		config                              string
+		direct, counted, snapshots, follows bool
+		asks                                workload
 	}
 	written := map[variant]bool{}
 	for _, g := range full().groups {
 		for _, target := range g.targets {
 			used[target.config] = true
-			v := variant{target.config, target.direct, target.counted, target.snapshot, target.asks}
+			v := variant{target.config, target.direct, target.counted, target.snapshot, target.follows, target.asks}
 			if written[v] {
 				continue
 			}

@@ -23,6 +23,8 @@ type size struct {
 	// locations are prefixes of 24 bits, each a zone of its own, in the regions of
 	// the clusters in turn.
 	locations int
+	// probed is what of it is probed.
+	probed probed
 }
 
 // functionName is a function's name, relative to the zone.

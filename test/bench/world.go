@@ -15,6 +15,8 @@ import (
 type world struct {
 	dir      string
 	upstream *upstream
+	alive    *alive
+	apis     map[size]*api
 	port     int // the last one that was given away
 }
 
@@ -30,15 +32,25 @@ func newWorld() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{dir: dir, port: belowPorts}
+	w := &world{dir: dir, port: belowPorts, apis: map[size]*api{}}
 	if w.upstream, err = startUpstream(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if w.alive, err = startAlive(); err != nil {
+		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
 func (w *world) close() error {
 	w.upstream.stop()
+	if w.alive != nil {
+		w.alive.stop()
+	}
+	for _, a := range w.apis {
+		a.CloseClientConnections()
+		a.Close()
+	}
 	return os.RemoveAll(w.dir)
 }
 
@@ -82,7 +94,24 @@ func (w *world) key() (string, error) {
 }
 
 func (w *world) federation(s size) (string, error) {
-	return w.made(fmt.Sprintf("federation-%d-%d-%d-%d", s.clusters, s.functions, s.placements, s.locations), s.writeFederation)
+	name := fmt.Sprintf("federation-%d-%d-%d-%d%s", s.clusters, s.functions, s.placements, s.locations, s.probed)
+	return w.made(name, func(dir string) error { return s.writeFederation(dir, w.alive.port) })
+}
+
+// api returns the API that has the federation.
+func (w *world) api(s size) (*api, error) {
+	if started := w.apis[s]; started != nil {
+		return started, nil
+	}
+	dir, err := w.federation(s)
+	if err != nil {
+		return nil, err
+	}
+	a, err := startAPI(filepath.Join(dir, "manifests"))
+	if err == nil {
+		w.apis[s] = a
+	}
+	return a, err
 }
 
 func (w *world) database(s size) (string, error) {

@@ -137,3 +137,60 @@ func Memory(pid int) (Bytes, error) {
 	}
 	return sum, nil
 }
+
+// Threads is what the threads of a process have done since they began.
+type Threads struct {
+	// CPU is exact, unlike that of the function CPU.
+	CPU time.Duration
+	// Sleeps is how often one went to sleep: something woke it, and its processor, each time.
+	Sleeps int
+}
+
+// ThreadsOf returns the sum of a process's threads, without those that have ended.
+func ThreadsOf(pid int) (sum Threads, err error) {
+	folders, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)) // the pattern is well formed
+	if len(folders) == 0 {
+		return sum, fmt.Errorf("process %d has ended", pid)
+	}
+	for _, folder := range folders {
+		status, err := os.ReadFile(filepath.Join(folder, "status"))
+		if err != nil {
+			continue // it has ended
+		}
+		sleeps, err := numberAfter(string(status), "voluntary_ctxt_switches:")
+		if err != nil {
+			return sum, err
+		}
+		schedule, err := os.ReadFile(filepath.Join(folder, "schedstat"))
+		if err != nil {
+			return sum, err
+		}
+		nanoseconds, _, _ := strings.Cut(string(schedule), " ")
+		ran, err := strconv.ParseInt(nanoseconds, 10, 64)
+		if err != nil {
+			return sum, fmt.Errorf("schedstat %q: %w", schedule, err)
+		}
+		sum = Threads{sum.CPU + time.Duration(ran), sum.Sleeps + sleeps}
+	}
+	return sum, nil
+}
+
+// LoopbackOctets returns what has gone over loopback where the process is, with the headers
+// of IP.
+func LoopbackOctets(pid int) (int, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))
+	if err != nil {
+		return 0, err
+	}
+	return numberAfter(string(text), "lo:")
+}
+
+// numberAfter returns the number that follows a word at the beginning of a line.
+func numberAfter(text, word string) (int, error) {
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == word {
+			return strconv.Atoi(fields[1])
+		}
+	}
+	return 0, fmt.Errorf("there is no line of %q", word)
+}

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -59,5 +60,62 @@ func TestWhatAProcessStartedCountsToo(t *testing.T) {
 	}
 	if _, err := CPU(1 << 30); err == nil {
 		t.Error("a process that is not there has a time")
+	}
+}
+
+// TestThreadsAreCountedWhenTheySleep sleeps and works in turn.
+func TestThreadsAreCountedWhenTheySleep(t *testing.T) {
+	before, err := ThreadsOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpu, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const turns = 20
+	for range turns {
+		time.Sleep(5 * time.Millisecond)
+		for end := time.Now().Add(5 * time.Millisecond); time.Now().Before(end); {
+		}
+	}
+	after, err := ThreadsOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rough, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := after.Sleeps - before.Sleeps; n < turns/2 {
+		t.Errorf("%d sleeps in %d turns", n, turns)
+	}
+	if exact, rough := after.CPU-before.CPU, rough-cpu; exact <= 0 || (exact-rough).Abs() > 30*time.Millisecond {
+		t.Errorf("the threads ran %s, the process %s", exact, rough)
+	}
+	if _, err := ThreadsOf(1 << 30); err == nil {
+		t.Error("a process that is not there has threads")
+	}
+}
+
+func TestLoopbackIsCounted(t *testing.T) {
+	const sent = 100_000
+	before, err := LoopbackOctets(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	for range 100 {
+		if _, err := to.WriteTo(make([]byte, sent/100), to.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := LoopbackOctets(os.Getpid())
+	if err != nil || after-before < sent {
+		t.Errorf("%d octets were counted, %v, want at least %d", after-before, err, sent)
 	}
 }
