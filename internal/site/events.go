@@ -123,7 +123,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 		if len(f.Placements) == 0 {
 			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered: "+refusals(f))
 		}
-		for _, c := range v.Fallen(i, verdicts) {
+		for _, c := range v.Fallen(v.Standing, i, verdicts) {
 			add(f.Identity(), federation.ReasonFailover, "moved away from "+c.Cluster+" ("+c.Tier+"): "+c.Reason)
 		}
 	}

@@ -60,6 +60,7 @@ func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 		config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r"}}
 		at := locations{table: locate.Empty}
 		v := firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
+		v.Standing = v.Stand(c.verdicts, nil)
 		var got []string
 		for _, e := range v.events(c.verdicts)[template.Identity()] {
 			got = append(got, fmt.Sprintf("%s: %s", e.Reason, e.Note))
@@ -127,5 +128,19 @@ func TestEventsAreDistributedFairlyAmongNamespaces(t *testing.T) {
 	}
 	if first, second := inTurn(events, 0)[0], inTurn(events, 1)[0]; first.Namespace == second.Namespace {
 		t.Errorf("two turns begin with %s", first.Namespace)
+	}
+}
+
+// TestEventsOfAHealthyFederationCostNothing: a site looks for Events every few seconds.
+func TestEventsOfAHealthyFederationCostNothing(t *testing.T) {
+	s, at := still(t, size{1000, 16, 100, 16})
+	s.rebuild(at)
+	v := s.View()
+	if n := testing.AllocsPerRun(5, func() {
+		if found := v.events(s.prober.Verdict); len(found) > 0 {
+			t.Errorf("there are Events about %d functions", len(found))
+		}
+	}); n > 10 {
+		t.Errorf("%v allocations for 1,000 functions that are all up", n)
 	}
 }

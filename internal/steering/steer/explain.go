@@ -52,12 +52,17 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	return all
 }
 
-// Fallen returns the function's placements that are not up, with the reasons.
-func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
+// Fallen returns the function's placements that are not up, with the reasons. It asks for no
+// reason of a placement that stands up: mostly, all do.
+func (t *Table) Fallen(s *Standing, function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
 	f := t.State.Functions.At(function)
 	drained := t.functionDrain(f)
+	up := s.functions.At(function).ranks[0].tiers[Up]
 	for _, p := range f.Placements {
+		if up.has(p.Cluster) {
+			continue
+		}
 		if v := t.verdict(p, drained, verdicts(p.Target)); v.Tier != Up {
 			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
 		}
