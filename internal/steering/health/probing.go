@@ -60,7 +60,7 @@ func (p *Prober) again(t *task, sample Sample, err error) bool {
 		interval *= idleFactor
 	}
 	spread := 1 + jitter*(2*rand.Float64()-1)
-	t.at = time.Now().Add(time.Duration(float64(interval) * spread))
+	t.at = p.schedule.onGrid(time.Now().Add(time.Duration(float64(interval) * spread)))
 	return p.schedule.push(t)
 }
 

@@ -16,6 +16,10 @@ type schedule struct {
 	slots          int
 	open, openSlow int
 	pace           *rate.Limiter
+	// began is when there was no probe yet, and grid the time from then by which probes
+	// are due: several at once, for which this process wakes once.
+	began time.Time
+	grid  time.Duration
 }
 
 // Probes start at a bounded rate, so that neither a start, nor many new targets, nor a
@@ -28,21 +32,32 @@ const (
 	leastPace = 1000
 	// paceGrain is the time that a scheduler that overslept may make up.
 	paceGrain = 5 * time.Millisecond
+	// leastGrain is how many probes may always start at once: what a link and a server take
+	// for none.
+	leastGrain = 16
+	// mostGrid is the share of the interval that the grid has at most: far less than jitter.
+	mostGrid = 1.0 / 50
 )
 
 func newSchedule(slots int) schedule {
-	return schedule{slots: slots, pace: rate.NewLimiter(leastPace, grain(leastPace))}
+	return schedule{slots: slots, pace: rate.NewLimiter(leastPace, leastGrain), began: time.Now()}
 }
 
-// setPace sets the rate for this many targets.
+// setPace sets the rate, and the grid, for this many targets. At a point of the grid half as
+// many probes are due as may start at once, so that hardly any waits for its turn.
 func (s *schedule) setPace(targets int, interval time.Duration) {
-	pace := max(leastPace, headroom*float64(targets)/interval.Seconds())
+	mean := float64(targets) / interval.Seconds()
+	pace := max(leastPace, headroom*mean)
+	burst := max(leastGrain, pace*paceGrain.Seconds())
 	s.pace.SetLimit(rate.Limit(pace))
-	s.pace.SetBurst(grain(pace))
+	s.pace.SetBurst(int(burst))
+	s.grid = time.Duration(min(mostGrid*interval.Seconds(), burst/2/mean) * float64(time.Second))
 }
 
-// grain returns how many probes start within paceGrain.
-func grain(pace float64) int { return int(pace * paceGrain.Seconds()) }
+// onGrid returns the point of the grid that is closest to the time.
+func (s *schedule) onGrid(at time.Time) time.Time {
+	return s.began.Add(at.Sub(s.began).Round(s.grid))
+}
 
 // next takes the task whose probe is to start, or returns how long there is nothing to do
 // unless something changes.
@@ -55,7 +70,7 @@ func (s *schedule) next(now time.Time) (*task, time.Duration) {
 		return nil, wait
 	}
 	if !s.pace.AllowN(now, 1) {
-		return nil, time.Duration(float64(time.Second) / float64(s.pace.Limit()))
+		return nil, paceGrain / 2 // half, so that a scheduler that oversleeps that long is not late
 	}
 	t := heap.Pop(q).(*task)
 	s.open++

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -236,5 +238,44 @@ func TestATCPProbeLeavesNoConnectionBehind(t *testing.T) {
 	defer conn.Close()
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the server reads %v, want a reset and not %v", err, io.EOF)
+	}
+}
+
+// TestProbesThatAreDueTogetherCostOneWake counts how often the scheduler has something to do.
+func TestProbesThatAreDueTogetherCostOneWake(t *testing.T) {
+	const interval, lasts = 5 * time.Second, 20 * time.Second
+	for _, targets := range []int{1, 16, 1600, 100_000} {
+		s, now := newSchedule(targets), time.Now()
+		s.setPace(targets, interval)
+		for i := range targets {
+			at := now.Add(time.Duration(i) * interval / time.Duration(targets))
+			s.push(&task{at: s.onGrid(at)})
+		}
+		wakes, probes, latest := 0, 0, time.Duration(0)
+		for end := now.Add(lasts); now.Before(end); wakes++ {
+			var wait time.Duration
+			for {
+				var due *task
+				if due, wait = s.next(now); due == nil {
+					break
+				}
+				latest = max(latest, now.Sub(due.at))
+				s.done(due)
+				spread := 1 + jitter*(2*rand.Float64()-1)
+				due.at = s.onGrid(now.Add(time.Duration(float64(interval) * spread)))
+				s.push(due)
+				probes++
+			}
+			now = now.Add(wait)
+		}
+		each := float64(probes) / float64(wakes)
+		t.Logf("%d targets: %.1f probes a wake, at most %s late, a grid of %s", targets, each, latest, s.grid)
+		want := map[int]float64{1: 0.9, 16: 1, 1600: 6, 100_000: 40}[targets]
+		if each < want || latest > 50*time.Millisecond {
+			t.Errorf("%d targets: %.1f probes a wake, %s late, want at least %g, and no more than 50 ms", targets, each, latest, want)
+		}
+		if mean := float64(targets) * lasts.Seconds() / interval.Seconds(); math.Abs(float64(probes)/mean-1) > 0.05 && targets > 1 {
+			t.Errorf("%d targets: %d probes in %s, want %.0f", targets, probes, lasts, mean)
+		}
 	}
 }
