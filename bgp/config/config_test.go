@@ -92,6 +92,16 @@ func TestAValidConfigurationGetsItsDefaults(t *testing.T) {
 	}
 }
 
+// TestYesAndOnAreTrue: files from before YAML 1.2 write them.
+func TestYesAndOnAreTrue(t *testing.T) {
+	for text, want := range map[string]bool{"yes": true, "on": true, "True": true, "no": false, "off": false} {
+		c, err := Parse([]byte(strings.Replace(good, "bfd: true", "bfd: "+text, 1)))
+		if err != nil || c.Peers[0].BFD != want {
+			t.Errorf("bfd: %s: %v", text, err)
+		}
+	}
+}
+
 // TestEveryStateHasTheCommunitiesOfUp covers every kind of community: what keeps a
 // route inside a network keeps it there in every state.
 func TestEveryStateHasTheCommunitiesOfUp(t *testing.T) {
@@ -150,6 +160,9 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"holdTime", "holdtime", "line 5: peers[0].holdtime: unknown key; did you mean holdTime?"},
 		{"fall: 2", "fal: 2", "line 13: vips[0].checks[0].fal: unknown key"},
+		{"fall: 2", "fall: '2'", "line 13: vips[0].checks[0].fall: write 2 without quotes"},
+		{"holdTime: 9s", "port: 70000", "line 5: peers[0].port: 70000 is out of range"},
+		{"holdTime: 9s", "port: -1", "line 5: peers[0].port: -1 is out of range"},
 		{"asn: 64512\n", "asn: many\n", `line 1: asn: "many" is not an AS number`},
 		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required; 0 is reserved (RFC 7607)"},
 		{"routerID: 192.0.2.11", "routerID: 2001:db8::1", "line 2: routerID: an IPv4 address is required"},

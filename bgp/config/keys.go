@@ -31,18 +31,10 @@ func wrongKind(k yaml.Kind, t reflect.Type) string {
 	return "cannot be a " + is + "; write " + shapeOf(t)
 }
 
-// fits reports whether YAML can read the scalar as a value of the type. It does not know numbers.
+// fits reports whether YAML can read the scalar as a value of the type: yes is a bool to it, for
+// example.
 func fits(node *yaml.Node, t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Slice, reflect.Struct, reflect.Map:
-		return false
-	case reflect.Bool:
-		return node.ShortTag() == "!!bool"
-	case reflect.Int64:
-		_, err := time.ParseDuration(node.Value)
-		return t != duration || err == nil && node.ShortTag() == "!!str"
-	}
-	return true
+	return node.Decode(reflect.New(t).Interface()) == nil
 }
 
 var duration = reflect.TypeFor[time.Duration]()

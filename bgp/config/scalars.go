@@ -148,13 +148,28 @@ func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 		}
 	case t == reflect.TypeFor[uint32]() && (key == "asn" || strings.HasSuffix(key, ".asn")):
 		s.asn(node, key, fault)
-	case isNumber(t.Kind()) && t.PkgPath() == "" && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
-		if tag := node.ShortTag(); tag != "!!int" || !route.IsDecimal(node.Value) {
-			fault("%s is not a whole number in decimal digits", node.Value)
+	case isNumber(t.Kind()) && t.PkgPath() == "":
+		if why := misreads(node, t); why != "" {
+			fault("%s", why)
 		}
 	case !fits(node, t):
 		fault("%q is not %s", node.Value, shapeOf(t))
 	}
+}
+
+// misreads says why the scalar is not read as the number of the type that it looks like; "" if it
+// is.
+func misreads(node *yaml.Node, t reflect.Type) string {
+	quoted := node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
+	switch {
+	case !route.IsDecimal(node.Value), !quoted && node.ShortTag() != "!!int":
+		return node.Value + " is not a whole number in decimal digits"
+	case quoted:
+		return "write " + node.Value + " without quotes"
+	case !fits(node, t):
+		return node.Value + " is out of range"
+	}
+	return ""
 }
 
 func isNumber(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uint64 }
