@@ -86,8 +86,14 @@ func FuzzManyAtATimeAreReadAsOneAfterTheOther(f *testing.F) {
 	f.Add([]byte(fixture.ThreeWith(hello)))
 	f.Add([]byte("%YAML 1.2\n---\n" + service + "...\n---\na: |\n  b\n---\n" + object("a") + "\n--- # x\na: &a [*a]\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if unfit("f.yaml", data) == nil {
+		if unfit("f.yaml", data) == nil && !hasOtherBreaks(string(data)) {
 			sameFile(t, string(data))
 		}
 	})
+}
+
+// hasOtherBreaks reports whether the text has characters at which YAML breaks lines, but editors
+// do not: only the library counts those lines.
+func hasOtherBreaks(text string) bool {
+	return strings.ContainsAny(strings.ReplaceAll(text, "\r\n", "\n"), "\r\u0085\u2028\u2029")
 }
