@@ -126,10 +126,11 @@ func TestSecondOpinionOfUnbound(t *testing.T) {
 	zoneFiles(t, dir, known)
 	ports := ours(t, dir, up, known)
 	theirs, other := bind(t, dir, up, known), unbound(t, dir, up, known)
-	replies := c.three(fixed(theirs), func(q question) string { return ports[c.of(q).number] }, fixed(other))
+	mine := func(q question) string { return ports[c.of(q).number] }
+	replies := c.three(fixed(theirs), mine, fixed(other))
 	var n crossed
 	counts, unexplained := make([]int, len(ways)), 0
-	j := judge{corpus: c, bind: theirs, upstream: up}
+	j := judge{corpus: c, bind: theirs, ours: mine, upstream: up}
 	for i, q := range c.questions {
 		b, m, u := replies[0][i].outcome(), replies[1][i].outcome(), replies[2][i].outcome()
 		d := c.difference(q)
@@ -149,7 +150,7 @@ func TestSecondOpinionOfUnbound(t *testing.T) {
 			n.withUs++
 		case b == u:
 			n.withBIND++
-			if j.explain(d) < 0 {
+			if j.explain(d) < 0 && j.alone(d) < 0 { // under load, BIND goes on without the answer that a rule on addresses needs
 				unexplained++
 				t.Errorf("BIND and Unbound agree, but Nearcast differs: %s", d)
 			}
