@@ -13,7 +13,10 @@ import (
 // Index is a hash table in which a value is in the first free slot at or after that of its hash. Make it
 // with New.
 type Index[K, V comparable] struct {
-	has    func(v V, key K) bool
+	has func(v V, key K) bool
+	// seed is the Index's own: All yields values in the order of their hashes, and an Index with the
+	// same hashes that is filled in this order has all of them in its first slots, one behind the other.
+	seed   maphash.Seed
 	hashes []uint32 // by slot; 0 if the slot is free
 	values []V      // by slot
 	len    int
@@ -24,7 +27,9 @@ const least = 8
 
 // New returns an empty Index. has reports whether the value is to be found by the key; a value may have
 // several keys. That must not change while the Index has the value by the key.
-func New[K, V comparable](has func(v V, key K) bool) Index[K, V] { return Index[K, V]{has: has} }
+func New[K, V comparable](has func(v V, key K) bool) Index[K, V] {
+	return Index[K, V]{has: has, seed: maphash.MakeSeed()}
+}
 
 // Len returns the number of keys.
 func (x *Index[K, V]) Len() int { return x.len }
@@ -34,7 +39,7 @@ func (x *Index[K, V]) Get(key K) (v V) {
 	if x.len == 0 {
 		return v
 	}
-	if slot := x.find(hashOf(key), key); x.hashes[slot] != 0 {
+	if slot := x.find(x.hashOf(key), key); x.hashes[slot] != 0 {
 		v = x.values[slot]
 	}
 	return v
@@ -45,7 +50,7 @@ func (x *Index[K, V]) Put(key K, v V) {
 	if 8*(x.len+1) > 7*len(x.hashes) {
 		x.resize(x.len + 1)
 	}
-	hash := hashOf(key)
+	hash := x.hashOf(key)
 	slot := x.find(hash, key)
 	if x.hashes[slot] == 0 {
 		x.len++
@@ -58,7 +63,7 @@ func (x *Index[K, V]) Delete(key K) {
 	if x.len == 0 {
 		return
 	}
-	gap := x.find(hashOf(key), key)
+	gap := x.find(x.hashOf(key), key)
 	if x.hashes[gap] == 0 {
 		return
 	}
@@ -88,13 +93,11 @@ func (x *Index[K, V]) All() iter.Seq[V] {
 
 // Clone returns a copy.
 func (x *Index[K, V]) Clone() Index[K, V] {
-	return Index[K, V]{x.has, slices.Clone(x.hashes), slices.Clone(x.values), x.len}
+	return Index[K, V]{x.has, x.seed, slices.Clone(x.hashes), slices.Clone(x.values), x.len}
 }
 
-var seed = maphash.MakeSeed()
-
 // hashOf returns the hash of the key, which is never 0.
-func hashOf[K comparable](key K) uint32 { return uint32(maphash.Comparable(seed, key)>>32) | 1 }
+func (x *Index[K, V]) hashOf(key K) uint32 { return uint32(maphash.Comparable(x.seed, key)>>32) | 1 }
 
 // find returns the slot of the key, or the free slot where it would be.
 func (x *Index[K, V]) find(hash uint32, key K) int {

@@ -104,3 +104,28 @@ func TestNothingIsAllocatedToFindAValue(t *testing.T) {
 	}
 	runtime.KeepAlive(x)
 }
+
+// TestAnIndexIsFilledFromAnotherAsFast puts half of the values of an Index into another one, in the
+// order in which All yields them.
+func TestAnIndexIsFilledFromAnotherAsFast(t *testing.T) {
+	const many = 20_000
+	from, to := New(hasName), New(hasName)
+	for i := range many {
+		key := fmt.Sprint(i)
+		from.Put(key, &thing{[]string{key}})
+	}
+	for v := range from.All() {
+		if to.Put(v.names[0], v); to.Len() == many/2 {
+			break
+		}
+	}
+	passed := 0
+	for slot, hash := range to.hashes {
+		if hash != 0 {
+			passed += to.distance(to.home(hash), slot)
+		}
+	}
+	if mean := float64(passed) / many * 2; mean > 10 {
+		t.Errorf("a search passes over %.1f values, want at most 10", mean)
+	}
+}
