@@ -9,12 +9,12 @@ import (
 	"github.com/nearcast/nearcast/internal/source/snapshot"
 )
 
-// How often the state is written: soon after a change, and regularly so that the verdicts
-// and the age in the file stay recent; but never so often that writing is most of the
-// site's work.
+// How often the state is written: soon after a change, and regularly so that the round-trip
+// times and the age in the file stay recent; but never so often that writing is most of the
+// site's work. At rest it is most of it, and wears out a small disk.
 const (
 	saveChanged = 5 * time.Second
-	saveAnyway  = time.Minute
+	saveAnyway  = 5 * time.Minute
 	// saveShare is the ratio of the pause between saves to the duration of a save; the
 	// pause is at most mostPause. A save of a hundred thousand functions takes some
 	// tenths of a second on a good disk, and must not occupy a slow one.
@@ -78,9 +78,14 @@ func (s *Site) persist(ctx context.Context) {
 			save()
 			return
 		case <-tick.C:
-			if time.Now().After(next) && (s.View() != saved || time.Since(at) > saveAnyway) {
+			if time.Now().After(next) && (differs(s.View(), saved) || time.Since(at) > saveAnyway) {
 				save()
 			}
 		}
 	}
+}
+
+// differs reports whether a view has more than other round-trip times than what was saved.
+func differs(view, saved *View) bool {
+	return view != saved && (saved == nil || view.State != saved.State || !view.Standing.JudgesLike(saved.Standing))
 }

@@ -6,7 +6,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // reads is a source that says when it is read.
@@ -60,4 +63,29 @@ func TestARestoredSiteEndsWithoutAFirstView(t *testing.T) {
 			t.Error("it read the source")
 		}
 	})
+}
+
+// TestNewRoundTripTimesAloneAreNoReasonToSave: they change all the time, and the state is
+// written whole.
+func TestNewRoundTripTimesAloneAreNoReasonToSave(t *testing.T) {
+	s, at := still(t, size{functions: 100, clusters: 4, locations: 10, placements: 2})
+	s.rebuild(at)
+	saved := s.View()
+	with := func(standing *steer.Standing) *View {
+		v := *saved
+		v.Standing = standing
+		return &v
+	}
+	measured := saved.Standing.Measure([]time.Duration{40 * time.Millisecond, 0, 0, time.Millisecond})
+	if measured == saved.Standing || differs(with(measured), saved) {
+		t.Error("other round-trip times are saved, or were not taken")
+	}
+	down := func(federation.SharedTarget) health.Verdict { return health.Verdict{State: health.Down} }
+	if !differs(with(saved.Restand(down, saved.Standing, []int{0})), saved) {
+		t.Error("a function that went down is not saved")
+	}
+	s.rebuild(at)
+	if !differs(s.View(), saved) || !differs(saved, nil) {
+		t.Error("a new state is not saved")
+	}
 }

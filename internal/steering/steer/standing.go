@@ -109,10 +109,16 @@ func (t *Table) placedIn(clusters Mask, judge func(function int)) {
 }
 
 func (s *Standing) same(before *Standing) bool {
-	for range vector.Changed(s.functions, before.functions) {
+	return s.JudgesLike(before) && slices.Equal(s.rtts, before.rtts)
+}
+
+// JudgesLike reports whether every placement stands as in other, which has the same
+// functions.
+func (s *Standing) JudgesLike(other *Standing) bool {
+	for range vector.Changed(s.functions, other.functions) {
 		return false
 	}
-	return slices.Equal(s.rtts, before.rtts)
+	return true
 }
 
 // Measure returns s with new round-trip times, by cluster; it returns s itself if none
