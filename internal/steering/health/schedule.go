@@ -35,8 +35,9 @@ const (
 	// leastGrain is how many probes may always start at once: what a link and a server take
 	// for none.
 	leastGrain = 16
-	// mostGrid is the share of the interval that the grid has at most: far less than jitter.
-	mostGrid = 1.0 / 50
+	// mostGrid is the share of the interval that the grid has at most. Jitter then takes a
+	// target to the points beside its own, and no further.
+	mostGrid = jitter
 )
 
 func newSchedule(slots int) schedule {
