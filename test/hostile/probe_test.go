@@ -254,7 +254,7 @@ func TestAProbeCannotScanPorts(t *testing.T) {
 	open, came := otherService(t, g.host)
 	claimed, control := otherService(t, g.host)
 	closed := fixture.FreePort(t, g.host)
-	w := newWorld(t, clusterBehind(g), probedFunction("ops", "claimed", fmt.Sprintf("tcp://:%d", listenPort(claimed))))
+	w := newWorld(t, clusterBehind(g), probedFunction("ops", "claimed", fmt.Sprintf("http://:%d/", listenPort(claimed))))
 	w.write(t, "evil",
 		probedFunction("evil", "open", fmt.Sprintf("tcp://:%d", listenPort(open))),
 		probedFunction("evil", "closed", fmt.Sprintf("tcp://:%d", closed)),
