@@ -77,7 +77,7 @@ func (a *api) Authority() string {
 	return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw}))
 }
 
-// bookmarkEvery is how often an API server tells of a watch how far it is.
+// bookmarkEvery is how often an API server reports how far a watch is.
 const bookmarkEvery = time.Minute
 
 // ServeHTTP answers lists and watches, and that it is ready. It has no streaming lists.

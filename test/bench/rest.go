@@ -177,7 +177,7 @@ func parseCounters(text io.Reader) (c counters, err error) {
 // share is the time of one core, in per cent.
 func (a AtRest) share() float64 { return 100 * a.CPU.Seconds() / a.Lasted.Seconds() }
 
-// each is how much of n there is in such a time.
+// each returns how much of n falls into the time.
 func (a AtRest) each(n float64, per time.Duration) float64 {
 	return n * per.Seconds() / a.Lasted.Seconds()
 }

@@ -28,7 +28,7 @@ coredns_nearcast_probes_total{kind="http",result="failed"} 5
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	if _, err := parseCounters(strings.NewReader("go_memstats_mallocs_total many\n")); err == nil {
-		t.Error("a counter that is no number is taken for one")
+		t.Error("a word is taken for a counter")
 	}
 }
 
