@@ -20,7 +20,7 @@ import (
 )
 
 // kinds maps the names of probes in nearcast.dev/probe to their methods. To add one,
-// write its method, name it here, and make federation's parseProbe accept it.
+// write its method, name it here, and make annotation's parseProbe accept it.
 var kinds = map[federation.ProbeKind]func(*asker, context.Context, federation.Target) (Sample, error){
 	federation.ProbeTCP:   (*asker).tcp,
 	federation.ProbeHTTP:  (*asker).http,
