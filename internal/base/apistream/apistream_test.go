@@ -158,8 +158,8 @@ func TestAnAnswerThatIsNoListIsAnError(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"a Status in JSON": encode(t, apiclient.JSON, status), "a Status in protobuf": encode(t, apiclient.Protobuf, status),
 		"an empty object": []byte("{}"), "a list of JSON": []byte("[]"), "text": []byte("<html>"),
-		"items that are no list": []byte(`{"kind":"ServiceList","metadata":{"resourceVersion":"1"},"items":{}}`),
-		"a size that lies":       append([]byte("k8s\x00\x12\xff\xff\x7f\x12\xff\xff\xff\x7f"), 'x'),
+		"items that are not a list": []byte(`{"kind":"ServiceList","metadata":{"resourceVersion":"1"},"items":{}}`),
+		"a size that lies":          append([]byte("k8s\x00\x12\xff\xff\x7f\x12\xff\xff\xff\x7f"), 'x'),
 	} {
 		if kept, _, err := list(t, answers(t, body)); err == nil {
 			t.Errorf("%s is taken for a list of %v", name, kept)
@@ -276,7 +276,7 @@ func TestABadObjectIsRefusedAlone(t *testing.T) {
 	}
 }
 
-// TestAWatchThatIsNotReadableEndsWithAnError has what is no event; one that is cut off just ends.
+// TestAWatchThatIsNotReadableEndsWithAnError sends what is not an event; a watch that is cut off just ends.
 func TestAWatchThatIsNotReadableEndsWithAnError(t *testing.T) {
 	added := string(event(t, apiclient.JSON, watch.Added, service("a")))
 	for name, c := range map[string]struct {

@@ -22,7 +22,7 @@ import (
 )
 
 // bulk is an API server that has many ResourceBindings and nothing else. It holds the end of each
-// list of them back until it is told to go on.
+// list of them back until the test lets it go on.
 type bulk struct {
 	*httptest.Server
 	count int

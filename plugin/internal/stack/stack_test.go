@@ -49,7 +49,7 @@ func TestAChainOfPluginsDoesNotMoveTheStackAgain(t *testing.T) {
 	}
 }
 
-// named is a writer that can be told from others.
+// named is a writer that differs from others by its name.
 type named struct {
 	dns.Writer
 	name string
