@@ -121,8 +121,12 @@ func (t *Template) share() {
 	}
 }
 
-// shared returns a Service equal to s that other templates may share.
+// shared returns a Service equal to s that other templates may share. An Ingress has names of its
+// own.
 func (s *Service) shared() *Service {
+	if len(s.Hosts) > 0 || len(s.Backends) > 0 {
+		return s
+	}
 	hash := intern.Hash(s.Numbers) ^ intern.Hash(s.Ports)
 	alike := func(o *Service) bool {
 		return o.TCPPort == s.TCPPort && o.Balanced == s.Balanced && o.Announced == s.Announced && slices.Equal(o.Numbers, s.Numbers) && slices.Equal(o.Ports, s.Ports)

@@ -44,7 +44,7 @@ func (r Ref) Compare(o Ref) int {
 	return 0
 }
 
-// Object is what a source stages: a Cluster, Template, Workload, Binding or
+// Object is what a source stages: a Cluster, Template, Backend, Workload, Binding or
 // MultiClusterService.
 type Object interface {
 	meta() *Meta
@@ -114,7 +114,7 @@ func (a Annotations) Find(key string) Annotation {
 // nearcast.dev/function.
 type Template struct {
 	Meta
-	// Selector is the Service's selector; empty for an Ingress.
+	// Selector is the Service's selector; empty for an Ingress, which has Backends.
 	Selector Labels
 	// Service is set by annotation.Parse if it is not. Other templates may share it.
 	*Service
@@ -124,7 +124,8 @@ type Template struct {
 
 // Service is what a template's Service or Ingress itself says of how it is reached.
 type Service struct {
-	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
+	// TCPPort is the first TCP port of the Service, or 0 if it has none; of an Ingress it is
+	// 443 if it has TLS, else 80.
 	TCPPort uint16 `json:",omitempty"`
 	// Numbers are the port numbers of the Service's first MostServicePorts TCP ports.
 	Numbers []PortNumbers `json:",omitempty"`
@@ -136,10 +137,30 @@ type Service struct {
 	// Announced is set for a Service of the speaker's load balancer class: its only
 	// address is a VIP, and in a single cluster it is reached at the gateway.
 	Announced bool `json:",omitempty"`
+	// Hosts are the hosts of an Ingress's rules, canonical: names of the function beside the
+	// annotated ones.
+	Hosts []string `json:",omitempty"`
+	// Backends are the Services, in the same namespace, to which an Ingress sends calls.
+	Backends []string `json:",omitempty"`
 }
 
-// MostServicePorts bounds the Service's ports whose numbers a Template holds.
-const MostServicePorts = 32
+// Backend is a Service that declares no function: it may be behind an Ingress that does.
+type Backend struct {
+	Meta
+	Selector Labels
+}
+
+// Bounds of a Template, whose author may write what Kubernetes accepts.
+const (
+	// MostServicePorts bounds the Service's ports whose numbers it holds.
+	MostServicePorts = 32
+	// MostHostnames bounds the annotated names, and the hosts of an Ingress. MostLabels bounds
+	// the labels of all of them: each name above them exists because of them.
+	MostHostnames = 64
+	MostLabels    = 1024
+	// MostBackends bounds the Services behind an Ingress.
+	MostBackends = 32
+)
 
 // Annotated holds the parsed annotations of a template.
 type Annotated struct {

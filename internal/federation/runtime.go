@@ -58,5 +58,17 @@ func (c Capacity) Plus(o Capacity) Capacity {
 // Scarce reports whether fewer replicas are ready than desired.
 func (c *Capacity) Scarce() bool { return c != nil && c.Ready < c.Desired }
 
+// Below reports whether a smaller share of c than of o can serve. A Capacity that is nil, or that
+// nobody desires, says nothing.
+func (c *Capacity) Below(o *Capacity) bool {
+	switch {
+	case c == nil || c.Desired == 0:
+		return false
+	case o == nil || o.Desired == 0:
+		return true
+	}
+	return int64(c.Ready)*int64(o.Desired) < int64(o.Ready)*int64(c.Desired)
+}
+
 // None reports whether no replica exists and none is desired.
 func (c *Capacity) None() bool { return c != nil && c.Desired == 0 && c.Ready == 0 }

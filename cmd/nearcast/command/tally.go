@@ -10,7 +10,7 @@ import (
 
 // units are what check reads, in the order of its output.
 var units = []string{
-	unitBlock, unitCluster, unitFunction, unitBinding, unitWorkload, unitService, unitLocation, unitDatabase, unitZone, unitRule, unitPeer, unitVIP,
+	unitBlock, unitCluster, unitFunction, unitBinding, unitWorkload, unitBackend, unitService, unitLocation, unitDatabase, unitZone, unitRule, unitPeer, unitVIP,
 }
 
 const (
@@ -19,6 +19,7 @@ const (
 	unitFunction = "function"
 	unitBinding  = "binding"
 	unitWorkload = "workload"
+	unitBackend  = "other Service"
 	unitService  = "multi-cluster service"
 	unitLocation = "location line"
 	unitDatabase = "GeoIP database"
@@ -67,6 +68,8 @@ func (t tally) objects(all []federation.Object) {
 			unit = unitBinding
 		case *federation.Workload:
 			unit = unitWorkload
+		case *federation.Backend:
+			unit = unitBackend
 		case *federation.MultiClusterService:
 			unit = unitService
 		}

@@ -15,13 +15,6 @@ import (
 
 // The parsers of the annotations' values.
 
-// maxHostnames bounds the hostnames that one template adds to the table, and maxLabels the
-// names above them, which exist only because of them.
-const (
-	maxHostnames = 64
-	maxLabels    = 1024
-)
-
 // parseHostnames parses comma-separated names. It returns the reason why a name is not a
 // hostname in unfit if there are other names; if it is the only one, it returns an error.
 func parseHostnames(v string) (names []string, unfit []string, err error) {
@@ -36,11 +29,11 @@ func parseHostnames(v string) (names []string, unfit []string, err error) {
 			names = append(names, name)
 			labels += strings.Count(name, ".")
 		}
-		if len(names)+len(unfit) > maxHostnames {
-			return nil, nil, fmt.Errorf("more names than the %d that a function may have", maxHostnames)
+		if len(names)+len(unfit) > federation.MostHostnames {
+			return nil, nil, fmt.Errorf("more names than the %d that a function may have", federation.MostHostnames)
 		}
-		if labels > maxLabels {
-			return nil, nil, fmt.Errorf("more labels than the %d that a function's names may have in all", maxLabels)
+		if labels > federation.MostLabels {
+			return nil, nil, fmt.Errorf("more labels than the %d that a function's names may have in all", federation.MostLabels)
 		}
 	}
 	if len(names) == 0 {

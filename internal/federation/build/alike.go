@@ -55,18 +55,24 @@ func (b *pass) familyOf(f *federation.Function, template *federation.Binding, be
 	}
 	like.template = template.Placing
 	if behind != nil {
-		if len(behind.bindings) != 1 || !isPlain(behind.bindings[0]) {
+		if !behind.isPlain() {
 			return nil, like
 		}
-		bound := behind.bindings[0]
+		p := behind.parts[0]
+		bound := p.bindings[0]
 		like.workload = bound.Placing
-		like.work = work{true, bound.Resource().Replicated(), behind.runtimes[bound.Resource()]}
+		like.work = work{true, bound.Resource().Replicated(), p.runtimes[bound.Resource()]}
 	}
 	return b.family(f.Template), like
 }
 
 // isPlain reports whether only the binding's members decide about placements.
 func isPlain(b *federation.Binding) bool { return len(b.Members) > 0 && len(b.Evictions) == 0 }
+
+// isPlain reports whether one binding says where all of the workload runs.
+func (w *workload) isPlain() bool {
+	return len(w.parts) == 1 && w.parts[0].service == nil && len(w.parts[0].bindings) == 1 && isPlain(w.parts[0].bindings[0])
+}
 
 // family returns the family of the template's function.
 func (b *pass) family(t *federation.Template) *family {
@@ -96,7 +102,7 @@ func (f *family) includes(t *federation.Template) bool {
 func (b *placing) membersIn(cluster string) likeMembers {
 	like := likeMembers{template: b.template.In(cluster), work: b.like.work}
 	if b.like.work.bound {
-		like.workload = b.work.bindings[0].In(cluster)
+		like.workload = b.work.parts[0].bindings[0].In(cluster)
 	}
 	return like
 }

@@ -88,7 +88,7 @@ func (b *Builder) held() string {
 			below[name]++
 		}
 	}
-	return fmt.Sprint(b.entries.Len(), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, b.declared.holder.Len(), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, b.in.bindings.holder.Len(), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), b.in.labelled.holder.Len(), b.selecting.Len())
+	return fmt.Sprint(b.entries.Len(), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, b.declared.holder.Len(), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, b.in.bindings.holder.Len(), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), b.in.labelled.holder.Len(), b.selecting.Len(), len(b.in.backends), b.in.behind.holder.Len(), len(b.in.behind.losers))
 }
 
 // randomWorld changes the content of a store.
@@ -110,7 +110,7 @@ func (w *randomWorld) change() {
 	template := service(namespace, name)
 	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
 	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
-	switch w.some("what", 28) {
+	switch w.some("what", 31) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
@@ -216,6 +216,18 @@ func (w *randomWorld) change() {
 			federation.Share(b)
 			s.Put(staging.Whole(b))
 		}
+	case 28: // an Ingress and what is behind it, which may have its name
+		in := ingress(namespace, name, []string{w.one("host", "shop", "web", "*.web") + ".fn.example.org.", name + "-own.fn.example.org."}, name, w.one("backend", "web", "api", "job", "img"))
+		s.Put(staging.Whole(in))
+		s.Put(staging.Whole(bound(in.Ref, clusters[w.some("clusters", 3):]...)))
+	case 29: // a Service that declares no function, with or without a binding
+		plain := backend(namespace, name, work.Name)
+		s.Put(staging.Whole(plain))
+		if rapid.Bool().Draw(w.T, "bound") {
+			s.Put(staging.Whole(bound(plain.Ref, clusters[w.some("clusters", 3):]...)))
+		}
+	case 30:
+		s.Put(staging.Reading{Ref: ingress(namespace, name, nil).Ref})
 	}
 }
 
@@ -305,10 +317,10 @@ func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {
 		}
 	}
 	m.Build(s, opts)
-	if own := m.in.selected(m.entries.Get(service("ns", "own042").Ref).template); len(own) != 1 || own[0] != deployment("w042") {
+	if own := m.in.selected("ns", m.entries.Get(service("ns", "own042").Ref).template.Selector); len(own) != 1 || own[0] != deployment("w042") {
 		t.Errorf("one selects %v, want its own", own)
 	}
-	if shared := m.in.selected(m.entries.Get(service("ns", "shared042").Ref).template); len(shared) != maxSelected || shared[0] != deployment("w000") {
+	if shared := m.in.selected("ns", m.entries.Get(service("ns", "shared042").Ref).template.Selector); len(shared) != maxSelected || shared[0] != deployment("w000") {
 		t.Errorf("one of many selects %d from %v on, want the first %d", len(shared), shared[0], maxSelected)
 	}
 	if all := len(slices.Collect(m.users[deployment("w099")].all())); all != 1 {

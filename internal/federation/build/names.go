@@ -46,7 +46,18 @@ func older(e, o *entry) bool {
 	return mine.Created.Before(theirs.Created)
 }
 
-func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 }
+func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 && len(t.Hosts) == 0 }
+
+// keyOf returns the key of the template that gives it the name; "" for its default name.
+func keyOf(t *federation.Template, name string) string {
+	switch {
+	case slices.Contains(t.Hostnames, name):
+		return annotation.Hostname
+	case slices.Contains(t.Hosts, name):
+		return "spec.rules"
+	}
+	return ""
+}
 
 // declare adds the template to the build.
 func (b *Builder) declare(t *federation.Template) {
@@ -55,7 +66,7 @@ func (b *Builder) declare(t *federation.Template) {
 		e = &entry{template: t, index: -1, rare: none}
 		b.entries.Put(t.Ref, e)
 	}
-	b.touch(e)
+	b.touchUsers(t.Ref) // it may be behind an Ingress
 	b.open(e)
 	defer b.close(e)
 	e.template, e.gone = t, false
@@ -77,7 +88,7 @@ func (b *Builder) declare(t *federation.Template) {
 
 // withdraw removes the entry's template from everything it takes part in.
 func (b *Builder) withdraw(e *entry) {
-	b.touch(e)
+	b.touchUsers(e.template.Ref)
 	b.open(e)
 	defer b.close(e)
 	b.moveOut(e.template.Namespace)
@@ -144,13 +155,12 @@ func (b *Builder) ask(e *entry) {
 	for _, why := range t.Unfit {
 		e.barred = append(e.barred, t.Fault(annotation.Hostname, "%s", why))
 	}
-	for _, name := range t.Hostnames {
-		if err := b.Claims.AllowName(t.Namespace, name); err != nil {
-			e.barred = append(e.barred, t.Fault(annotation.Hostname, "%v", err))
+	for _, name := range slices.Concat(t.Hostnames, t.Hosts) {
+		if slices.Contains(e.asked, name) {
 			continue
 		}
-		if err := b.unfitName(name); err != nil {
-			e.barred = append(e.barred, t.Fault(annotation.Hostname, "%v", err))
+		if err := cmp.Or(b.Claims.AllowName(t.Namespace, name), b.unfitName(name)); err != nil {
+			e.barred = append(e.barred, t.Fault(keyOf(t, name), "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -169,11 +179,7 @@ func (b *pass) names(e *entry) []string {
 			names = append(names, name)
 			continue
 		}
-		key := annotation.Hostname
-		if takesDefault(e.template) {
-			key = ""
-		}
-		b.faultOf(e.template, key, func() error {
+		b.faultOf(e.template, keyOf(e.template, name), func() error {
 			if why := b.foreign(name, e); why != nil {
 				return why
 			}

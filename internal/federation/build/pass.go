@@ -135,6 +135,13 @@ func (b *pass) faultOf(t *federation.Template, key string, why func() error) {
 	}
 }
 
+// warn adds a warning about the function being built.
+func (b *pass) warn(t *federation.Template, key, why string) {
+	if !b.said.enough(key) {
+		b.making.faults = append(b.making.faults, t.Ignored(key, why))
+	}
+}
+
 // binding returns the resource's binding, or nil, and records that the function being
 // built depends on it.
 func (b *pass) binding(ref federation.Ref) *federation.Binding {

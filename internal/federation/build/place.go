@@ -15,7 +15,7 @@ func (b *pass) place(f *federation.Function) {
 		f.Unplaced = noBinding(f.Ref)
 		return
 	}
-	p := placing{pass: b, f: f, template: template, work: b.workload(f.Template)}
+	p := placing{pass: b, f: f, template: template, work: b.workload(f.Template, template)}
 	p.family, p.like = b.familyOf(f, template, p.work)
 	p.place()
 }
@@ -50,7 +50,7 @@ func (b *placing) place() {
 			healthy = healthy || p.Serving() && !p.Outdated
 		}
 	}
-	if !healthy && placedAnywhere(b.template) && (b.work == nil || slices.ContainsFunc(b.work.bindings, placedAnywhere)) {
+	if !healthy && placedAnywhere(b.template) && (b.work == nil || b.work.placedAnywhere()) {
 		b.handOver()
 	}
 	if b.probe.Host == "" {

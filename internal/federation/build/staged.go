@@ -11,6 +11,8 @@ import (
 // templates.
 type staged struct {
 	clusters  map[federation.Ref]*federation.Cluster
+	backends  map[federation.Ref]*federation.Backend
+	behind    contest[label, *federation.Backend]                // by the first label that they select by
 	workloads map[string][]*federation.Workload                  // by namespace, sorted
 	labelled  contest[label, *federation.Workload]               // by each label of their pods
 	bindings  contest[federation.Ref, *federation.Binding]       // by what they place
@@ -31,7 +33,10 @@ func newStaged() staged {
 		return w.Namespace == l.namespace && w.PodLabels.Has(l.Label)
 	}
 	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource()) == name }
+	ahead := func(_ label, one, other *federation.Backend) bool { return one.Compare(other.Ref) < 0 }
+	selecting := func(s *federation.Backend, l label) bool { return firstLabel(s.Namespace, s.Selector) == l }
 	return staged{
+		backends: map[federation.Ref]*federation.Backend{}, behind: newContest(selecting, ahead),
 		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: newContest(labelled, before),
 		bindings: newContest(places, first), others: newContest(runs, first),
 	}
@@ -51,6 +56,10 @@ func (b *Builder) stage(was, is federation.Object) {
 		b.clustersChanged = true
 	case *federation.Template:
 		b.declare(o)
+	case *federation.Backend:
+		b.in.backends[o.Ref] = o
+		b.in.behind.enter(firstLabel(o.Namespace, o.Selector), o)
+		b.touchUsers(o.Ref)
 	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
 		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
@@ -69,10 +78,11 @@ func (b *Builder) stage(was, is federation.Object) {
 		}
 		if o.IsOther() {
 			b.in.others.enter(named(o.Resource()), o)
+			b.touchUsers(named(o.Resource()))
 		}
 	case *federation.MultiClusterService:
 		b.in.exposed[exposedBy(o)] = o
-		b.touch(b.entries.Get(exposedBy(o)))
+		b.touchUsers(exposedBy(o))
 	}
 }
 
@@ -85,6 +95,10 @@ func (b *Builder) unstage(was federation.Object) {
 		b.clustersChanged = true
 	case *federation.Template:
 		b.withdraw(b.entries.Get(o.Ref))
+	case *federation.Backend:
+		delete(b.in.backends, o.Ref)
+		b.in.behind.leave(firstLabel(o.Namespace, o.Selector), o)
+		b.touchUsers(o.Ref)
 	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
 		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
@@ -106,10 +120,11 @@ func (b *Builder) unstage(was federation.Object) {
 		}
 		if o.IsOther() {
 			b.in.others.leave(named(o.Resource()), o)
+			b.touchUsers(named(o.Resource()))
 		}
 	case *federation.MultiClusterService:
 		delete(b.in.exposed, exposedBy(o))
-		b.touch(b.entries.Get(exposedBy(o)))
+		b.touchUsers(exposedBy(o))
 	}
 }
 
@@ -119,22 +134,27 @@ type label struct {
 	federation.Label
 }
 
-// maxSelected bounds the workloads that are considered for one template.
+// firstLabel returns the label by which what has the selector is found from a workload.
+func firstLabel(namespace string, selector federation.Labels) label {
+	return label{namespace, selector[0]}
+}
+
+// maxSelected bounds the workloads that are considered for one Service.
 const maxSelected = 32
 
-// selected returns the first workloads that the template's selector matches, sorted.
-func (s *staged) selected(t *federation.Template) (refs []federation.Ref) {
-	if len(t.Selector) == 0 {
+// selected returns the first workloads that a Service's selector matches, sorted.
+func (s *staged) selected(namespace string, selector federation.Labels) (refs []federation.Ref) {
+	if len(selector) == 0 {
 		return nil
 	}
-	rarest := slices.MinFunc(t.Selector, func(one, other federation.Label) int {
-		return s.labelled.count(label{t.Namespace, one}) - s.labelled.count(label{t.Namespace, other})
+	rarest := slices.MinFunc(selector, func(one, other federation.Label) int {
+		return s.labelled.count(label{namespace, one}) - s.labelled.count(label{namespace, other})
 	})
-	for w := range s.labelled.all(label{t.Namespace, rarest}) {
+	for w := range s.labelled.all(label{namespace, rarest}) {
 		if len(refs) == maxSelected {
 			break
 		}
-		if selects(t, w) {
+		if w.PodLabels.Match(selector) {
 			refs = append(refs, w.Ref)
 		}
 	}
@@ -147,7 +167,7 @@ func selectsBy(t *federation.Template) (label, bool) {
 	if t.Workload.Kind != "" || len(t.Selector) == 0 {
 		return label{}, false
 	}
-	return label{t.Namespace, t.Selector[0]}, true
+	return firstLabel(t.Namespace, t.Selector), true
 }
 
 // exposedBy returns the Service that the object exposes.

@@ -23,6 +23,9 @@ func (b *pass) target(t *federation.Template, p *federation.Placement) federatio
 		spec = federation.ProbeSpec{Kind: federation.ProbeTCP}
 	}
 	port := spec.PortAt(e, t.TCPPort)
+	if len(t.Backends) > 0 && e.Gateway && spec.Port == 0 && e.Port == 0 && spec.Kind == federation.ProbeTCP {
+		port = t.TCPPort // 80 without TLS
+	}
 	if spec.Port == 0 && port != 0 && !b.mayProbe(t, ownKey(horizon), e, port) {
 		port = t.TCPPort
 	}

@@ -76,7 +76,10 @@ func (b *Builder) touchSelectors() {
 			}
 			seen[l] = true
 			for e := range b.selecting.Get(l).all() {
-				b.touch(e)
+				b.touchUsers(e.template.Ref)
+			}
+			for s := range b.in.behind.all(l) {
+				b.touchUsers(s.Ref)
 			}
 		}
 	}

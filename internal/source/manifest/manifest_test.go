@@ -168,7 +168,7 @@ status:
 		t.Fatalf("%+v, faults %v", s.Functions, s.Faults)
 	}
 	p := s.Functions.At(0).Placements[0]
-	if p.Target.Value().String() != "tcp://203.0.113.7:443" || p.Replicas != 2 || p.Health != federation.Unhealthy {
+	if p.Target.Value().String() != "tcp://203.0.113.7:80" || p.Replicas != 2 || p.Health != federation.Unhealthy {
 		t.Errorf("%+v", p)
 	}
 	if refused := s.Functions.At(0).Refused; len(refused) != 1 || refused[0].Reason != "its workload StatefulSet/web is not placed here" {

@@ -96,15 +96,23 @@ func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Faul
 	case *karmadanetworkingv1alpha1.MultiClusterService:
 		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
-		return template(obj, &federation.Template{
+		o, faults := template(obj, &federation.Template{
 			Meta: meta, Selector: federation.LabelsOf(obj.Spec.Selector), Service: &federation.Service{
 				TCPPort: firstTCP(obj.Spec.Ports), Numbers: numbers(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
 				Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
 			},
 		})
+		if o == nil && obj.Labels[federation.FunctionLabel] != "true" && len(obj.Spec.Selector) > 0 {
+			o = &federation.Backend{Meta: meta, Selector: federation.LabelsOf(obj.Spec.Selector)}
+		}
+		return o, faults
 	case *networkingv1.Ingress:
-		o, faults := template(obj, &federation.Template{Meta: meta, Service: &federation.Service{TCPPort: 443, Balanced: true}})
-		return o, append(faults, strayHosts(obj, o)...)
+		service, ignored := ingress(obj, &meta)
+		o, faults := template(obj, &federation.Template{Meta: meta, Service: service})
+		if o == nil {
+			return nil, faults
+		}
+		return o, append(faults, ignored...)
 	case *appsv1.Deployment:
 		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
 	case *appsv1.StatefulSet:

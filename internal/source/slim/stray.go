@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -146,23 +145,6 @@ func kind(m *federation.Meta) string {
 		return m.Kind + "." + m.Group
 	}
 	return m.Kind
-}
-
-// strayHosts returns a warning for each host in an Ingress's rules that is not one of its
-// function's hostnames: only the annotation declares those.
-func strayHosts(obj *networkingv1.Ingress, o federation.Object) []federation.Fault {
-	t, declared := o.(*federation.Template)
-	if !declared {
-		return nil
-	}
-	strays := few{of: &t.Meta}
-	for _, rule := range obj.Spec.Rules {
-		name, err := federation.ParseHostname(rule.Host)
-		if err == nil && !slices.Contains(t.Hostnames, name) {
-			strays.ignore("spec.rules", "host "+rule.Host+" is ignored; list it in nearcast.dev/hostname")
-		}
-	}
-	return strays.all()
 }
 
 // announced reports whether the object is a Service for the speaker only.

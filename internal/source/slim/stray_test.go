@@ -52,9 +52,12 @@ func TestNothingThatCarriesAKeyIsIgnoredSilently(t *testing.T) {
 		"a Cluster, in another case":     {&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: keys{"Nearcast.dev/Drain": "true"}}}, []string{"did you mean nearcast.dev/drain?"}},
 		"a label of our own manifests":   {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "true", "nearcast.dev/spread": "edge"}, nil)}, nil},
 		"a Service only for the speaker": {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, nil},
-		"hosts of an Ingress": {&networkingv1.Ingress{ObjectMeta: meta(function, keys{"nearcast.dev/hostname": "a.fn.example.org"}), Spec: networkingv1.IngressSpec{
-			Rules: []networkingv1.IngressRule{{Host: "A.fn.example.org"}, {Host: "b.fn.example.org"}, {}, {Host: "*.fn.example.org"}},
-		}}, []string{"spec.rules: host b.fn.example.org is ignored; list it in nearcast.dev/hostname", "host *.fn.example.org"}},
+		"hosts of an Ingress": {&networkingv1.Ingress{ObjectMeta: meta(function, nil), Spec: networkingv1.IngressSpec{
+			Rules: []networkingv1.IngressRule{{Host: "A.fn.example.org"}, {Host: "b_.fn.example..org"}, {}, {Host: "*.fn.example.org"}},
+		}}, []string{`spec.rules: a host is ignored: "b_.fn.example..org" is not a hostname`}},
+		"a backend that is no Service": {&networkingv1.Ingress{ObjectMeta: meta(function, nil), Spec: networkingv1.IngressSpec{
+			DefaultBackend: &networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{Kind: "StorageBucket", Name: "static"}},
+		}}, []string{"spec.defaultBackend: backend StorageBucket/static is no Service"}},
 		"one for the speaker, declared wrongly": {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "True"}, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, []string{`is "True" and declares no function`}},
 		"a Service of another class":            {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
 	} {

@@ -20,7 +20,10 @@ const (
 	kindWorkload
 	kindBinding
 	kindExposure
+	kindBackend
 )
+
+const lastKind = kindBackend
 
 // newObject returns an empty object of the kind; nil if there is no such kind.
 func newObject(kind uint8) federation.Object {
@@ -35,6 +38,8 @@ func newObject(kind uint8) federation.Object {
 		return &binding{}
 	case kindExposure:
 		return &federation.MultiClusterService{}
+	case kindBackend:
+		return &federation.Backend{}
 	}
 	return nil
 }
@@ -67,6 +72,8 @@ func copyOf(o federation.Object) federation.Object {
 		return new(*o)
 	case *federation.MultiClusterService:
 		return new(*o)
+	case *federation.Backend:
+		return new(*o)
 	}
 	return nil
 }
@@ -85,15 +92,17 @@ func (w *wire) writeShape(o federation.Object) {
 		kind = kindBinding
 	case *federation.MultiClusterService:
 		kind = kindExposure
+	case *federation.Backend:
+		kind = kindBackend
 	}
-	number(w, &kind, kindExposure)
+	number(w, &kind, lastKind)
 	w.shape(o)
 }
 
 // readShape returns an object with what writeShape wrote.
 func (w *wire) readShape() federation.Object {
 	var kind uint8
-	number(w, &kind, kindExposure)
+	number(w, &kind, lastKind)
 	o := newObject(kind)
 	if w.shape(o); len(w.data) > 0 {
 		w.fail("a shape has %d octets more than its fields", len(w.data))
@@ -135,6 +144,8 @@ func (w *wire) own(o federation.Object) {
 	signed(w, &m.Origin.Line)
 	switch o := o.(type) {
 	case *federation.Template:
+		w.labels(&o.Selector)
+	case *federation.Backend:
 		w.labels(&o.Selector)
 	case *federation.Workload:
 		w.labels(&o.PodLabels)
@@ -192,6 +203,8 @@ func (w *wire) template(t *federation.Template) {
 		w.port(&p.Number)
 	})
 	w.flags(&t.Balanced, &t.Announced)
+	list(w, &t.Hosts, w.common)
+	list(w, &t.Backends, w.common)
 }
 
 func (w *wire) port(p *uint16) { number(w, p, 1<<16-1) }

@@ -109,7 +109,7 @@ func reread(t *testing.T, c Contents) Contents {
 func TestEveryFieldIsKept(t *testing.T) {
 	var f filler
 	var objects []federation.Object
-	for kind := range kindExposure + 1 {
+	for kind := range lastKind + 1 {
 		o := newObject(kind)
 		f.fields(reflect.ValueOf(o).Elem())
 		federation.MetaOf(o).Annotations = federation.Annotations{{Key: "nearcast.dev/cost", Value: "2", Below: 3}}
