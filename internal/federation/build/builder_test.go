@@ -219,7 +219,7 @@ func (w *randomWorld) change() {
 	case 28: // an Ingress and what is behind it, which may have its name
 		in := ingress(namespace, name, []string{w.one("host", "shop", "web", "*.web") + ".fn.example.org.", name + "-own.fn.example.org."}, name, w.one("backend", "web", "api", "job", "img"))
 		s.Put(staging.Whole(in))
-		s.Put(staging.Whole(bound(in.Ref, clusters[w.some("clusters", 3):]...)))
+		s.Put(staging.Whole(atBalancers(in.Ref)))
 	case 29: // a Service that declares no function, with or without a binding
 		plain := backend(namespace, name, work.Name)
 		s.Put(staging.Whole(plain))

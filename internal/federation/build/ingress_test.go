@@ -8,6 +8,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/claims"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // ingress returns an Ingress with hosts and backends, and no TLS.
@@ -85,6 +86,52 @@ func TestAnIngressIsServedWhereItsBackendsRun(t *testing.T) {
 				t.Errorf("%v", s.Faults)
 			}
 		})
+	}
+}
+
+// TestAnIngressFollowsWhatIsBehindIt changes one object after the other, and builds each time.
+func TestAnIngressFollowsWhatIsBehindIt(t *testing.T) {
+	store, b, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	in, web := ingress("ns", "front", []string{"shop.fn.example.org."}, "web"), backend("ns", "web", "app")
+	for _, o := range []federation.Object{cluster("a", ""), cluster("b", ""), cluster("c", ""), in, atBalancers(in.Ref)} {
+		store.Put(staging.Whole(o))
+	}
+	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
+	all := "a=192.0.2.1; b=192.0.2.2; c=192.0.2.3"
+	for _, step := range []struct {
+		name   string
+		change staging.Reading
+		want   string
+	}{
+		{"as it is", staging.Whole(in), all},
+		{"a Deployment that nothing selects", staging.Whole(pods("app")), all},
+		{"its binding", staging.Whole(bound(deployment("app"), "a")), all},
+		{"the Service", staging.Whole(web), "a=192.0.2.1"},
+		{"the Deployment moves", staging.Whole(bound(deployment("app"), "a", "b")), "a=192.0.2.1; b=192.0.2.2"},
+		{"the Service's binding", staging.Whole(bound(web.Ref, "b", "c")), "b=192.0.2.2"},
+		{"another Deployment's binding", staging.Whole(bound(deployment("new"), "c")), "b=192.0.2.2"},
+		{"the Service selects what is not there", staging.Whole(backend("ns", "web", "new")), "b=192.0.2.2; c=192.0.2.3"},
+		{"then it is", staging.Whole(pods("new")), "c=192.0.2.3"},
+		{"the Service declares a function", staging.Whole(selecting(service("ns", "web"), "app")), "b=192.0.2.2"},
+		{"which selects another", staging.Whole(selecting(service("ns", "web"), "new")), "c=192.0.2.3"},
+		{"which goes", staging.Reading{Ref: deployment("new")}, "b=192.0.2.2; c=192.0.2.3"},
+		{"and comes", staging.Whole(pods("new")), "c=192.0.2.3"},
+		{"the Service is exposed to all clusters", staging.Whole(exposed), all},
+		{"and no longer", staging.Reading{Ref: exposed.Ref}, "c=192.0.2.3"},
+		{"the Service goes", staging.Reading{Ref: web.Ref}, "b=192.0.2.2; c=192.0.2.3"},
+		{"its binding too", staging.Reading{Ref: bound(web.Ref).Ref()}, all},
+		{"a workload of its name and another kind", staging.Whole(bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}, "a")), "a=192.0.2.1"},
+		{"which goes", staging.Reading{Ref: bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}).Ref()}, all},
+	} {
+		store.Put(step.change)
+		s := b.Build(store, opts)
+		got, _, _ := strings.Cut(shape(s, functionsOf(s)["ns/front"]), "; !")
+		if scratch := buildAll(store, opts); shape(scratch, functionsOf(scratch)["ns/front"]) != shape(s, functionsOf(s)["ns/front"]) {
+			t.Errorf("%s: %s, and from scratch %s", step.name, shape(s, functionsOf(s)["ns/front"]), shape(scratch, functionsOf(scratch)["ns/front"]))
+		}
+		if got != step.want {
+			t.Errorf("%s: %s, want %s", step.name, got, step.want)
+		}
 	}
 }
 
