@@ -122,6 +122,10 @@ func TestAnIngressFollowsWhatIsBehindIt(t *testing.T) {
 		{"its binding too", staging.Reading{Ref: bound(web.Ref).Ref()}, all},
 		{"a workload of its name and another kind", staging.Whole(bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}, "a")), "a=192.0.2.1"},
 		{"which goes", staging.Reading{Ref: bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}).Ref()}, all},
+		{"a function is the Service", staging.Whole(selecting(service("ns", "web"), "app")), "a=192.0.2.1; b=192.0.2.2"},
+		{"and goes", staging.Reading{Ref: web.Ref}, all},
+		{"a Service without a function again", staging.Whole(web), "a=192.0.2.1; b=192.0.2.2"},
+		{"and goes", staging.Reading{Ref: web.Ref}, all},
 	} {
 		store.Put(step.change)
 		s := b.Build(store, opts)
