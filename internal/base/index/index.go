@@ -1,5 +1,7 @@
 // Package index finds values by keys that the values themselves hold. A map has a copy of each key, and
-// the key of a Kubernetes object is four strings; an Index has 32 bits of its hash.
+// the key of a Kubernetes object is four strings; an Index has a hash of it. It cannot tell apart two keys of
+// one value that have the same hash. With 32 bits, some of a hundred thousand workloads with five labels each
+// would have two of the same in one process of two thousand, so a hash has 64.
 //
 // An Index belongs to one goroutine.
 package index
@@ -7,6 +9,7 @@ package index
 import (
 	"hash/maphash"
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -17,7 +20,7 @@ type Index[K, V comparable] struct {
 	// seed is the Index's own: All yields values in the order of their hashes, and an Index with the
 	// same hashes that is filled in this order has all of them in its first slots, one behind the other.
 	seed   maphash.Seed
-	hashes []uint32 // by slot; 0 if the slot is free
+	hashes []uint64 // by slot; 0 if the slot is free
 	values []V      // by slot
 	len    int
 }
@@ -97,10 +100,10 @@ func (x *Index[K, V]) Clone() Index[K, V] {
 }
 
 // hashOf returns the hash of the key, which is never 0.
-func (x *Index[K, V]) hashOf(key K) uint32 { return uint32(maphash.Comparable(x.seed, key)>>32) | 1 }
+func (x *Index[K, V]) hashOf(key K) uint64 { return maphash.Comparable(x.seed, key) | 1 }
 
 // find returns the slot of the key, or the free slot where it would be.
-func (x *Index[K, V]) find(hash uint32, key K) int {
+func (x *Index[K, V]) find(hash uint64, key K) int {
 	slot := x.home(hash)
 	for x.hashes[slot] != 0 && (x.hashes[slot] != hash || !x.has(x.values[slot], key)) {
 		slot = x.after(slot)
@@ -109,8 +112,9 @@ func (x *Index[K, V]) find(hash uint32, key K) int {
 }
 
 // home returns the slot at which a search for the hash begins.
-func (x *Index[K, V]) home(hash uint32) int {
-	return int(uint64(hash) * uint64(len(x.hashes)) >> 32) //nolint:gosec // below the length
+func (x *Index[K, V]) home(hash uint64) int {
+	high, _ := bits.Mul64(hash, uint64(len(x.hashes)))
+	return int(high) //nolint:gosec // below the length
 }
 
 func (x *Index[K, V]) after(slot int) int {
@@ -132,7 +136,7 @@ func (x *Index[K, V]) distance(from, to int) int {
 func (x *Index[K, V]) resize(keys int) {
 	before := *x
 	slots := max(least, keys*10/7+1)
-	x.hashes, x.values = make([]uint32, slots), make([]V, slots)
+	x.hashes, x.values = make([]uint64, slots), make([]V, slots)
 	for i, hash := range before.hashes {
 		if hash == 0 {
 			continue
