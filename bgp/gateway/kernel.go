@@ -2,12 +2,10 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
-	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -20,19 +18,15 @@ import (
 // kernel reads and watches the main routing table by netlink.
 type kernel struct{}
 
-// patience is how often a list that changed during reading is read again.
-const patience = 3
-
 // list implements routes.
 func (kernel) list(family route.Family) (routers []bgp.Router, problem string, err error) {
 	var all []netlink.Route
-	err = netlink.ErrDumpInterrupted
-	for again := 0; again < patience && errors.Is(err, netlink.ErrDumpInterrupted); again++ {
+	err = rtnetlink.List(func() (err error) {
 		all, err = netlink.RouteListFiltered(number(family), &netlink.Route{Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST},
 			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_TYPE|netlink.RT_FILTER_DST)
-	}
-	// The kernel creates a table with its first route, and may lack a family.
-	if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return err
+	})
+	if err != nil {
 		return nil, "", fmt.Errorf("cannot list the %s default routes: %w", family, err)
 	}
 	routers, problem = routersOf(all, family)

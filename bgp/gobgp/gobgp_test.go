@@ -242,7 +242,7 @@ func TestARouterThatAcceptsAndDisappearsDoesNotBlockTheSpeaker(t *testing.T) {
 	s := newSpeaker(t, netip.MustParseAddr("127.0.0.116"), config.Peer{Address: at, Port: netip.MustParseAddrPort(l.Addr().String()).Port(), ASN: 64500})
 	defer s.Close(5 * time.Second)
 	s.mu.Lock()
-	s.patience = time.Second
+	s.beginTimeout = time.Second
 	s.mu.Unlock()
 	for range 2 {
 		conn, err := l.Accept()

@@ -164,7 +164,7 @@ func startSpeaker(t testing.TB, peers []*rawPeer) *Speaker {
 	}
 	t.Cleanup(func() { speaker.Close(10 * time.Second) })
 	speaker.mu.Lock()
-	speaker.patience = time.Hour // what comes before a session takes its time
+	speaker.beginTimeout = time.Hour // what comes before a session takes its time
 	speaker.mu.Unlock()
 	var configs []config.Peer
 	for _, p := range peers {

@@ -81,7 +81,7 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 		p.waiting = time.Time{}
 	case p.waiting.IsZero():
 		p.waiting = now
-	case now.Sub(p.waiting) > s.patience:
+	case now.Sub(p.waiting) > s.beginTimeout:
 		s.notesOf(p).ends(func(a *outage.Attempt) { a.Silent = true })
 		s.notesOf(p).take()
 		s.failed(p, now)

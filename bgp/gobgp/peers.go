@@ -22,10 +22,10 @@ const (
 	idleAfterReset = 1
 	// gtsmTTL is the TTL of a packet that no router has forwarded (RFC 5082).
 	gtsmTTL = 255
-	// patience is how long a session may take to begin, from the first attempt. GoBGP would
+	// beginTimeout is how long a session may take to begin, from the first attempt. GoBGP would
 	// wait four minutes for the first message of a router that accepted its connection, and would
 	// not accept another connection meanwhile.
-	patience = 15 * time.Second
+	beginTimeout = 15 * time.Second
 )
 
 // peer is a declared peer. s.mu guards it.

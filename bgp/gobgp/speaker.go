@@ -41,12 +41,12 @@ type Speaker struct {
 	chronicle *chronicle
 	frozen    atomic.Bool // no more turns
 
-	mu        sync.Mutex
-	peers     map[string]*peer // by config.Peer.Name
-	turns     turns.Turns      // of the same
-	selection selection
-	prepends  []int // of the policy
-	patience  time.Duration
+	mu           sync.Mutex
+	peers        map[string]*peer // by config.Peer.Name
+	turns        turns.Turns      // of the same
+	selection    selection
+	prepends     []int // of the policy
+	beginTimeout time.Duration
 
 	announceFor time.Duration
 }
@@ -60,7 +60,7 @@ const announceFor = 100 * time.Millisecond
 func NewSpeaker(ctx context.Context, config *config.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]route.Route{},
-		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience, announceFor: announceFor,
+		chronicle: newChronicle(), peers: map[string]*peer{}, beginTimeout: beginTimeout, announceFor: announceFor,
 		selection: newSelection(),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))

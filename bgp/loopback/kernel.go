@@ -1,7 +1,6 @@
 package loopback
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/bgp/internal/rtnetlink"
 )
 
 const (
@@ -98,9 +99,6 @@ func change(kind, flags int, a netip.Addr, owner Owner) error {
 	return err
 }
 
-// patience is how often a list that changed during reading is read again.
-const patience = 3
-
 // prefixes are the destinations of local routes.
 type prefixes struct {
 	hosts map[netip.Addr]bool
@@ -127,12 +125,7 @@ func (p *prefixes) has(a netip.Addr) bool {
 func localRoutes() (*prefixes, error) {
 	p := &prefixes{hosts: map[netip.Addr]bool{}}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		err := p.dump(family)
-		for again := 0; again < patience && errors.Is(err, nl.ErrDumpInterrupted); again++ {
-			err = p.dump(family) // routes changed during reading, so one may be missing
-		}
-		// The kernel creates a table with its first route, and may lack a family.
-		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		if err := rtnetlink.List(func() error { return p.dump(family) }); err != nil {
 			return nil, fmt.Errorf("cannot list the routes of table local: %w", err)
 		}
 	}
