@@ -2,6 +2,9 @@
 // not change. Reading takes two memory accesses and no allocation; a change copies one
 // page, and the list of pages.
 //
+// It shares pages by their number. What is found by a name is shared otherwise: the names of functions in parts
+// by their hash (package site), and the rules of a policy zone as a tree (plugin/rpz).
+//
 // A Vector may be read from any goroutine; an Editor belongs to one.
 package vector
 

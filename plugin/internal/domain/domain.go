@@ -2,7 +2,8 @@
 package domain
 
 // Under reports whether the name is the zone's own or below it. Both are fully
-// qualified and in lower case, and the name has no escapes.
+// qualified and in lower case, and the name has no escapes. For names that are strings there is
+// federation.IsAtOrBelow; this package does not know the model.
 func Under(name []byte, zone string) bool {
 	if zone == "." {
 		return true

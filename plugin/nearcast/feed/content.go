@@ -116,18 +116,13 @@ type rules struct {
 // owns reports whether the hostname belongs to the apex's zone and is not one that the zone itself answers for.
 func (r *rules) owns(apex *Apex, hostname string) bool {
 	name := strings.TrimPrefix(hostname, "*.")
-	if !below(name, apex.Zone) || below(name, Policies(apex.Zone)) || name == Policies(apex.Zone) ||
+	if name == apex.Zone || !federation.IsAtOrBelow(name, apex.Zone) || federation.IsAtOrBelow(name, Policies(apex.Zone)) ||
 		slices.Contains(apex.Servers, hostname) {
 		return false
 	}
 	return !slices.ContainsFunc(r.apexes, func(o Apex) bool {
-		return len(o.Zone) > len(apex.Zone) && (name == o.Zone || below(name, o.Zone))
+		return len(o.Zone) > len(apex.Zone) && federation.IsAtOrBelow(name, o.Zone)
 	})
-}
-
-// below reports whether one canonical name is below the other.
-func below(name, above string) bool {
-	return above == "." || strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
 }
 
 // nodesOf returns the nodes of a function with the given endpoints. Taken are names that other functions have.
