@@ -2,14 +2,9 @@ package federation
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
-
-// hostnamePattern matches RFC 1123 labels, with underscores as DNS-SD uses them and an
-// optional leading wildcard.
-var hostnamePattern = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+$`)
 
 // ParseHostname returns the canonical form of a hostname: lower case, fully
 // qualified.
@@ -23,10 +18,31 @@ func ParseHostname(s string) (string, error) {
 		return "", fmt.Errorf("%+q is not a hostname: write non-ASCII labels as A-labels (xn--…)", s)
 	case len(name) > 254: // 255 octets on the wire, with the final dot
 		return "", fmt.Errorf("%q is not a hostname: it is longer than 255 octets", s)
-	case !hostnamePattern.MatchString(name):
+	case !isHostname(name):
 		return "", fmt.Errorf("%q is not a hostname", s)
 	}
 	return strings.ToLower(name), nil
+}
+
+// isHostname reports whether a name with its final dot consists of labels, behind an optional wildcard. It
+// is no regular expression, which would be a tenth of a start.
+func isHostname(name string) bool {
+	for label := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(name, "*."), "."), ".") {
+		if !isLabel(label) {
+			return false
+		}
+	}
+	return true
+}
+
+// isLabel reports whether the text is a label of RFC 1123, or one with underscores as DNS-SD uses them.
+func isLabel(text string) bool {
+	for _, c := range []byte(text) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return len(text) > 0 && len(text) <= 63 && text[0] != '-' && text[len(text)-1] != '-'
 }
 
 // IsAtOrBelow reports whether the canonical name is at or below the domain.
