@@ -169,6 +169,7 @@ func TestEachValueChangesItsFieldsAlone(t *testing.T) {
 		"address":                                {object{"address": "198.51.100.54"}, []string{corefile, speaker}, map[string]string{"Corefile": "bind 198.51.100.54\n", "speaker.yaml": `"198.51.100.54:53"`}},
 		"image":                                  {object{"image": "registry.example.org/nearcast:1"}, []string{pod + "/initContainers/1/image"}, nil},
 		"speakerImage":                           {object{"speakerImage": "registry.example.org/speaker:1"}, []string{pod + "/containers/0/image", pod + "/initContainers/0/image"}, nil},
+		"memory":                                 {object{"memory": 64}, []string{pod + "/initContainers/1/env/2/value", pod + "/initContainers/1/resources/limits/memory", pod + "/initContainers/1/resources/requests/memory"}, nil},
 		"access":                                 {object{"karmadaSecret": "karmada-access-de-wide"}, []string{pod + "/volumes/0/secret/secretName"}, nil},
 		"corefile":                               {object{"corefile": "{{ .Values.zone }} {\n    whoami\n}\n"}, []string{corefile}, map[string]string{"Corefile": "fn.example.org {\n    whoami\n}\n"}},
 		"locations":                              {object{"locations": "192.0.2.0/24,mk\n"}, []string{"ConfigMap/nearcast/data/locations.csv"}, map[string]string{"locations.csv": "192.0.2.0/24,mk\n"}},
@@ -201,6 +202,72 @@ func TestEachValueChangesItsFieldsAlone(t *testing.T) {
 	}
 }
 
+// TestTheCollectorKeepsBelowTheContainersLimit leaves room for what the collector does not count.
+func TestTheCollectorKeepsBelowTheContainersLimit(t *testing.T) {
+	for memory, want := range map[int]string{64: "map[cpu:100m memory:64Mi] map[memory:64Mi] 40MiB", 128: "map[cpu:100m memory:128Mi] map[memory:128Mi] 104MiB", 1024: "map[cpu:100m memory:128Mi] map[memory:1024Mi] 896MiB"} {
+		got, err := render(t, packed(t), "nearcast-resolver", object{"variant": "deployment", "memory": memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		container := at(got["Deployment/nearcast"], "spec", "template", "spec", "containers").([]any)[0].(object)
+		var limit any
+		for _, v := range container["env"].([]any) {
+			if v.(object)["name"] == "GOMEMLIMIT" {
+				limit = v.(object)["value"]
+			}
+		}
+		resources := container["resources"].(object)
+		if got := fmt.Sprintf("%v %v %v", resources["requests"], resources["limits"], limit); got != want {
+			t.Errorf("memory %d: got %s, want %s", memory, got, want)
+		}
+	}
+}
+
+// TestTheChartEqualsTheExampleForSmallNodes builds the example of manifests/nearcast/README.md.
+func TestTheChartEqualsTheExampleForSmallNodes(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(manifests, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(readme), "## Small nodes")
+	_, example, _ = strings.Cut(example, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	wanted, err := build(kustomization(t, "daemonset", example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := render(t, packed(t), "nearcast-system", object{"memory": 96})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range wanted {
+		if d := differences(o, got[nameOf(o)], ""); len(d) > 0 {
+			t.Errorf("%s differs in %v", nameOf(o), d)
+		}
+	}
+}
+
+// kustomization makes a directory with one that changes another of the manifests.
+func kustomization(t *testing.T, of, changes string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := filepath.Abs(filepath.Join(manifests, of))
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(dir, folder) // kustomize refuses others
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: ["+relative+"]\n"+changes), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestASpeakerValueKeepsItsOtherKeys sets only one key.
 func TestASpeakerValueKeepsItsOtherKeys(t *testing.T) {
 	got, err := render(t, packed(t), "nearcast-system", object{"speaker": object{"asn": 64515}})
@@ -218,7 +285,7 @@ func TestASpeakerValueKeepsItsOtherKeys(t *testing.T) {
 
 func TestUnknownChartValuesAreRefused(t *testing.T) {
 	c := packed(t)
-	for _, set := range []object{{"variant": "statefulset"}, {"clusterName": "de-wide"}, {"zone": "fn.example.org {"}, {"speaker": "asn: 1"}} {
+	for _, set := range []object{{"variant": "statefulset"}, {"clusterName": "de-wide"}, {"zone": "fn.example.org {"}, {"speaker": "asn: 1"}, {"memory": "64Mi"}, {"memory": 63}} {
 		if _, err := render(t, c, "nearcast-system", set); err == nil || !strings.Contains(err.Error(), "values don't meet the specifications") {
 			t.Errorf("%v: %v", set, err)
 		}

@@ -50,6 +50,7 @@ func (p part) template(objects []object, values *strings.Replacer) (string, erro
 	}
 	fmt.Fprintf(&text, "{{- if %s }}\n", p.when)
 	for _, o := range objects {
+		sized(o)
 		if err := p.object(&text, o, values); err != nil {
 			return "", err
 		}
@@ -110,7 +111,7 @@ func (p part) object(text *strings.Builder, o object, values *strings.Replacer) 
 // marshal writes a part of an object, with values in it.
 func marshal(text *strings.Builder, o object, values *strings.Replacer) error {
 	out, err := yaml.Marshal(o)
-	text.WriteString(values.Replace(string(out)))
+	text.WriteString(memoryValues().Replace(values.Replace(string(out))))
 	return err
 }
 
