@@ -106,7 +106,7 @@ func newRequest(s *corev1.Service, last *federation.Template) request {
 	switch {
 	case len(faults) > 0:
 		r.refused = reasonOf(faults)
-		if last != nil && last.UID == string(s.UID) {
+		if last != nil && last.UID == federation.UIDOf(string(s.UID)) {
 			r.template = last
 		}
 		r.unread = r.template == nil

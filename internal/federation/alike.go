@@ -52,6 +52,7 @@ func (o Observed) shared() *Observed {
 
 var (
 	alikePlacings  intern.Set[Placing]
+	alikeCommons   intern.Set[Common]
 	alikeServices  intern.Set[Service]
 	alikeTemplates intern.Set[Template]
 )
@@ -59,7 +60,7 @@ var (
 // share makes the binding use the Placing of another binding that says the same of the same
 // clusters. Do not call Place or Observe afterwards.
 func (b *Binding) share() {
-	b.namespace, b.file, b.resource = intern.String(b.namespace), intern.String(b.file), within(b.name, b.resource)
+	b.resource = within(b.name, b.resource)
 	for _, m := range b.Members {
 		if m.seen == nil {
 			continue
@@ -86,14 +87,19 @@ func Share(o Object) {
 		return
 	}
 	m := o.meta()
-	m.Ref = m.common()
+	m.Common = m.Common.shared()
 	if t, ok := o.(*Template); ok {
 		t.share() // last: from then on others compare theirs with it
 	}
 }
 
-func (r Ref) common() Ref {
-	return Ref{intern.String(r.Group), intern.String(r.Kind), intern.String(r.Namespace), r.Name}
+// shared returns a Common equal to c that other objects may share.
+func (c *Common) shared() *Common {
+	own := Common{intern.String(c.Group), intern.String(c.Kind), intern.String(c.Namespace), intern.String(c.File)}
+	if o := alikeCommons.Like(intern.Hash([]Common{own}), &own, func(o *Common) bool { return *o == own }); o != nil {
+		return o
+	}
+	return &own
 }
 
 // within returns s as a substring of whole if whole begins with s, as Karmada's names of

@@ -11,17 +11,18 @@ import (
 // Binding is a Karmada ResourceBinding: what runs in which cluster, and in what state. There
 // are as many as functions and workloads, so it is kept small. Make it with NewBinding.
 type Binding struct {
-	namespace, name, uid string
-	resource             string // the name of what it places
-	file                 string
-	line                 int32
-	kinds                unique.Handle[boundKinds]
+	name     string
+	resource string // the name of what it places
+	uid      UID
+	line     int32
+	common   unique.Handle[boundCommon]
 	// Placing is never nil. Other bindings may share it; see Share.
 	*Placing
 }
 
-// boundKinds are the kinds of a binding and of what it places.
-type boundKinds struct{ group, kind, resourceGroup, resourceKind string }
+// boundCommon is what bindings have in common: kinds, their own and those of what they place, and
+// where they are.
+type boundCommon struct{ group, kind, resourceGroup, resourceKind, namespace, file string }
 
 // Placing is what a binding says of its resource.
 type Placing struct {
@@ -38,31 +39,34 @@ type Placing struct {
 // keeps neither annotations nor the time of creation, which nobody reads.
 func NewBinding(m Meta, resource Ref) *Binding {
 	return &Binding{
-		namespace: m.Namespace, name: m.Name, uid: m.UID, resource: resource.Name, file: m.Origin.File, line: int32(m.Origin.Line), //nolint:gosec // a line of a file
-		kinds: unique.Make(boundKinds{m.Group, m.Kind, resource.Group, resource.Kind}), Placing: &Placing{},
+		name: m.Name, resource: resource.Name, uid: m.UID, line: m.Line,
+		common:  unique.Make(boundCommon{m.Group, m.Kind, resource.Group, resource.Kind, m.Namespace, m.File}),
+		Placing: &Placing{},
 	}
 }
 
 // Ref returns the binding's own reference.
 func (b *Binding) Ref() Ref {
-	of := b.kinds.Value()
-	return Ref{of.group, of.kind, b.namespace, b.name}
+	of := b.common.Value()
+	return Ref{of.group, of.kind, of.namespace, b.name}
 }
 
 // Resource returns what the binding places. Bindings are indexed by it and never by their
 // own name, which omits the group.
 func (b *Binding) Resource() Ref {
-	of := b.kinds.Value()
-	return Ref{of.resourceGroup, of.resourceKind, b.namespace, b.resource}
+	of := b.common.Value()
+	return Ref{of.resourceGroup, of.resourceKind, of.namespace, b.resource}
 }
 
-// UID returns the binding's UID; "" if it has none.
-func (b *Binding) UID() string { return b.uid }
+// UID returns the binding's UID.
+func (b *Binding) UID() UID { return b.uid }
 
 func (b *Binding) ref() Ref { return b.Ref() }
 
 func (b *Binding) meta() *Meta {
-	return &Meta{Ref: b.Ref(), UID: b.uid, Origin: Origin{File: b.file, Line: int(b.line)}}
+	m := MetaAt(b.Ref(), Origin{File: b.common.Value().file, Line: int(b.line)})
+	m.UID = b.uid
+	return &m
 }
 
 // Clone returns a copy that may be changed.

@@ -55,7 +55,7 @@ func TestEqualBindingsShareTheirMembers(t *testing.T) {
 
 // healthy binds a resource to clusters in which it is applied and healthy.
 func healthy(name string, clusters ...string) *Binding {
-	b := NewBinding(Meta{}, Ref{Name: name})
+	b := NewBinding(NewMeta(Ref{}), Ref{Name: name})
 	for _, c := range clusters {
 		b.Place(c, 1)
 		b.Observe(c, Observed{Applied: true, Health: Healthy})

@@ -66,8 +66,8 @@ func (m *Meta) Ignored(key, why string) Fault {
 // Fault returns a Fault of the object m at the annotation key ("" means the object
 // itself).
 func (m *Meta) Fault(key, format string, args ...any) Fault {
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.Find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
-	if m.Declares() {
+	f := Fault{File: m.File, Line: int(m.Line) + m.Annotations.Find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
+	if m.Ref().Declares() {
 		f.Template = m.Identity()
 	}
 	return f

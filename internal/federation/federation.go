@@ -64,7 +64,7 @@ func (s *State) Sorted() []int {
 	for i := range s.All() {
 		all = append(all, i)
 	}
-	slices.SortFunc(all, func(a, b int) int { return s.Functions.At(a).Compare(s.Functions.At(b).Ref) })
+	slices.SortFunc(all, func(a, b int) int { return s.Functions.At(a).Compare(s.Functions.At(b).Ref()) })
 	return all
 }
 

@@ -53,7 +53,7 @@ type Object interface {
 
 func (m *Meta) meta() *Meta { return m }
 
-func (m *Meta) ref() Ref { return m.Ref }
+func (m *Meta) ref() Ref { return m.Ref() }
 
 // MetaOf returns the Meta of the object: a copy if the object is a Binding.
 func MetaOf(o Object) *Meta { return o.meta() }
@@ -76,18 +76,53 @@ type Identity struct {
 }
 
 // Identity returns the identity of the object.
-func (m *Meta) Identity() Identity { return Identity{m.Ref, m.UID} }
+func (m *Meta) Identity() Identity { return Identity{m.Ref(), m.UID.String()} }
 
-// Meta is common to all objects.
+// Meta is common to all objects. There are several for each function, so it is kept small. Make it
+// with NewMeta.
 type Meta struct {
-	Ref
-	UID     string    `json:",omitempty"`
-	Created time.Time `json:",omitzero"`
+	// Common is never nil. Other objects may share it; see Share.
+	*Common
+	Name string
+	UID  UID
+	// Created is when the object was created, in Unix seconds; 0 if that is not known.
+	Created int64
 	// Annotations contains only those of nearcast.dev and may be shared with other
 	// objects; nil if there are none.
-	Annotations Annotations `json:",omitempty"`
-	Origin      Origin      `json:",omitzero"`
+	Annotations Annotations
+	// Line is that of Origin.
+	Line int32
 }
+
+// Common is what many objects have in common.
+type Common struct {
+	Group, Kind, Namespace string
+	// File is that of Origin.
+	File string
+}
+
+// NewMeta returns the Meta of an object without an origin.
+func NewMeta(ref Ref) Meta { return MetaAt(ref, Origin{}) }
+
+// MetaAt returns the Meta of an object that was read at the origin.
+func MetaAt(ref Ref, origin Origin) Meta {
+	return Meta{
+		Common: &Common{ref.Group, ref.Kind, ref.Namespace, origin.File},
+		Name:   ref.Name, Line: int32(origin.Line), //nolint:gosec // a line of a file
+	}
+}
+
+// Ref returns the reference of the object.
+func (m *Meta) Ref() Ref { return Ref{m.Group, m.Kind, m.Namespace, m.Name} }
+
+// Origin returns where the object was read.
+func (m *Meta) Origin() Origin { return Origin{m.File, int(m.Line)} }
+
+// String returns the object's reference, as messages show it.
+func (m *Meta) String() string { return m.Ref().String() }
+
+// Compare sorts objects by their references.
+func (m *Meta) Compare(o Ref) int { return m.Ref().Compare(o) }
 
 // Annotation is one annotation of an object.
 type Annotation struct {

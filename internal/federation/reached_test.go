@@ -54,7 +54,7 @@ func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 		"no probe":                                  {httpAndTLS, webNumbers, on(gateway, 30443), "none", []uint16{80, 30443}},
 		"a VIP, which the Service has everywhere":   {httpAndTLS, webNumbers, vip, "tcp://:30443", []uint16{80, 443}},
 	} {
-		f := &federation.Template{Service: &federation.Service{Ports: c.ports, Numbers: c.numbers}, Annotated: &federation.Annotated{}}
+		f := &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Service: &federation.Service{Ports: c.ports, Numbers: c.numbers}, Annotated: &federation.Annotated{}}
 		if c.probe != "" {
 			f.Probe = probeSpec(t, c.probe)
 		}
@@ -68,7 +68,7 @@ func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 
 func probeSpec(t *testing.T, text string) *federation.ProbeSpec {
 	t.Helper()
-	parsed := &federation.Template{Meta: federation.Meta{Annotations: federation.Annotations{{Key: annotation.Probe, Value: text}}}}
+	parsed := &federation.Template{Meta: federation.Meta{Common: &federation.Common{}, Annotations: federation.Annotations{{Key: annotation.Probe, Value: text}}}}
 	if faults := annotation.Parse(parsed); len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -77,7 +77,7 @@ func probeSpec(t *testing.T, text string) *federation.ProbeSpec {
 
 // TestAnnotatedPortsHoldAtAGateway: the author of the annotation knows the gateway.
 func TestAnnotatedPortsHoldAtAGateway(t *testing.T) {
-	f := &federation.Template{Service: &federation.Service{Ports: []federation.Port{{"https", "tcp", 8443}}}, Annotated: &federation.Annotated{OwnPorts: true}}
+	f := &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Service: &federation.Service{Ports: []federation.Port{{"https", "tcp", 8443}}}, Annotated: &federation.Annotated{OwnPorts: true}}
 	for at, want := range map[uint16]uint16{0: 8443, 30443: 30443} {
 		if got := f.PortAt(on(gateway, at), f.Ports[0]); got != want || f.HTTPSAt(on(gateway, at)) != want {
 			t.Errorf("at a gateway with port %d: %d and %d, want %d", at, got, f.HTTPSAt(on(gateway, at)), want)
@@ -108,7 +108,7 @@ func TestHTTPSGoesToThePortThatAcceptsIt(t *testing.T) {
 		"a VIP's":                      {8443, nil, nil, vip, "", 8443},
 		"no port at all":               {0, nil, nil, own, "", 443},
 	} {
-		f := &federation.Template{Service: &federation.Service{TCPPort: c.tcp, Ports: c.ports, Numbers: c.numbers}, Annotated: &federation.Annotated{}}
+		f := &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Service: &federation.Service{TCPPort: c.tcp, Ports: c.ports, Numbers: c.numbers}, Annotated: &federation.Annotated{}}
 		if c.probe != "" {
 			f.Probe = probeSpec(t, c.probe)
 		}

@@ -37,7 +37,7 @@ func (a *activities) follow(of vector.Vector[*activity], before, after functions
 		switch {
 		case f.after == nil:
 			e.Set(i, nil)
-		case f.before == nil || f.before.Ref != f.after.Ref:
+		case f.before == nil || f.before.Ref() != f.after.Ref():
 			e.Set(i, &activity{last: now})
 		}
 	}

@@ -117,7 +117,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 		}
 	}
 	for i, f := range v.State.All() {
-		if f.UID == "" {
+		if f.UID.IsZero() {
 			continue // from a file
 		}
 		if len(f.Placements) == 0 {

@@ -18,15 +18,16 @@ import (
 // of its states, and that a healthy one gets none.
 func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}
-	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}
+	template := &federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}
+	template.UID = federation.UIDOf("1")
 	cluster := func(name, addr string) *federation.Cluster {
 		return &federation.Cluster{
-			Meta:     federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}},
+			Meta:     federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}),
 			Gateways: map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.MustParseAddr(addr)}, Gateway: true}},
 		}
 	}
 	binding := func(clusters ...string) *federation.Binding {
-		b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}}, ref)
+		b := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}), ref)
 		for _, c := range clusters {
 			b.Place(c, 1)
 			b.Observe(c, federation.Observed{Applied: true, Health: federation.Healthy})
@@ -51,7 +52,7 @@ func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
 			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster has this name, or it was refused"}},
 		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},
-		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}}, down(""), nil},
+		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}}, down(""), nil},
 	} {
 		store := staging.NewStore()
 		for _, o := range append(c.objects, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")) {
@@ -75,7 +76,8 @@ func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 // have no namespace for them.
 func TestIgnoredKeysAreReportedToTheirAuthor(t *testing.T) {
 	eventsAbout := func(group, kind, namespace, uid string) []federation.Event {
-		m := federation.Meta{Ref: federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"}, UID: uid}
+		m := federation.NewMeta(federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"})
+		m.UID = federation.UIDOf(uid)
 		v := &View{Table: &steer.Table{State: &federation.State{Faults: []federation.Fault{m.Ignored("label nearcast.dev/function", "is not read")}}}}
 		return v.events(nil)[m.Identity()]
 	}

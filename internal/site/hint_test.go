@@ -27,13 +27,13 @@ import (
 func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster)) *View {
 	t.Helper()
 	ref := federation.Ref{Kind: "Service", Namespace: "media", Name: "web"}
-	cluster := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}}
-	binding := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "media", Name: "web-service"}}, ref)
+	cluster := &federation.Cluster{Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"})}
+	binding := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: "media", Name: "web-service"}), ref)
 	binding.Place("a", 1)
 	binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
 	change(binding, cluster)
 	store := staging.NewStore()
-	store.Put(staging.Whole(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, Service: &federation.Service{TCPPort: 80}}))
+	store.Put(staging.Whole(&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, Service: &federation.Service{TCPPort: 80}}))
 	store.Put(staging.Whole(cluster))
 	store.Put(staging.Whole(binding))
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
@@ -129,7 +129,7 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 	const vip = "198.51.100.80"
 	function := func(namespace, name, place string) []federation.Object {
 		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}
-		b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}}, ref)
+		b := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}), ref)
 		if place != "gone" {
 			b.Place("a", 1)
 			b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
@@ -141,11 +141,11 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 			b.Members[0].Placed = false
 			b.Evictions = []federation.Eviction{{Cluster: "a"}}
 		}
-		return []federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr(vip)}}, Service: &federation.Service{TCPPort: 80}}, b}
+		return []federation.Object{&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr(vip)}}, Service: &federation.Service{TCPPort: 80}}, b}
 	}
 	view := func(objects ...[]federation.Object) *View {
 		store := staging.NewStore()
-		store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}}))
+		store.Put(staging.Whole(&federation.Cluster{Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"})}))
 		for _, o := range slices.Concat(objects...) {
 			store.Put(staging.Whole(o))
 		}
@@ -184,13 +184,13 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 // TestTheHintsOfOneNamespaceLeaveRoomForOthers drains the cluster of all functions.
 func TestTheHintsOfOneNamespaceLeaveRoomForOthers(t *testing.T) {
 	store := staging.NewStore()
-	store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"}))
+	store.Put(staging.Whole(&federation.Cluster{Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}), Leaving: "drained by annotation"}))
 	put := func(namespace, name string, vips ...netip.Addr) {
 		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}
-		binding := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}}, ref)
+		binding := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}), ref)
 		binding.Place("a", 1)
 		binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
-		store.Put(staging.Whole(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: vips}, Service: &federation.Service{TCPPort: 80}}))
+		store.Put(staging.Whole(&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{VIPs: vips}, Service: &federation.Service{TCPPort: 80}}))
 		store.Put(staging.Whole(binding))
 	}
 	var many []netip.Addr

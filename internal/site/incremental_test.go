@@ -120,7 +120,7 @@ func (w *randomWorld) change() {
 	binding := federation.Ref{Kind: "ResourceBinding", Namespace: bound.Namespace, Name: bound.Name + bound.Kind}
 	switch rapid.IntRange(0, 13).Draw(w.T, "what") {
 	case 0, 1:
-		c := &federation.Cluster{Meta: federation.Meta{Ref: cluster}, Region: w.one("region", "mk", "us")}
+		c := &federation.Cluster{Meta: federation.NewMeta(cluster), Region: w.one("region", "mk", "us")}
 		annotations := map[string]string{"nearcast.dev/address": w.addr()}
 		if w.one("horizon", "no", "yes") == "yes" {
 			annotations["nearcast.dev/address.vpn"] = w.addr()
@@ -136,7 +136,7 @@ func (w *randomWorld) change() {
 	case 2:
 		s.Put(staging.Reading{Ref: cluster})
 	case 3, 4, 5:
-		t := &federation.Template{Meta: federation.Meta{Ref: ref}, Service: &federation.Service{TCPPort: 80}}
+		t := &federation.Template{Meta: federation.NewMeta(ref), Service: &federation.Service{TCPPort: 80}}
 		annotations := map[string]string{}
 		for range rapid.IntRange(0, 3).Draw(w.T, "annotations") {
 			a := strings.SplitN(w.one("annotation", "hostname=shared.fn.example.org", "hostname=*.shared.fn.example.org,web.ns.fn.example.org",
@@ -155,7 +155,7 @@ func (w *randomWorld) change() {
 	case 7:
 		s.Put(staging.Reading{Ref: ref, Faults: []federation.Fault{{Object: ref.String(), Reason: w.one("reason", "bad", "worse")}}})
 	case 8, 9, 10:
-		b := federation.NewBinding(federation.Meta{Ref: binding}, bound)
+		b := federation.NewBinding(federation.NewMeta(binding), bound)
 		for _, c := range []string{"a", "b", "c"} {
 			if how := w.one("placed", "no", "yes", "yes", "unhealthy"); how != "no" {
 				o := federation.Observed{Applied: true, Health: federation.Healthy}

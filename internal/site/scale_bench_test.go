@@ -37,14 +37,14 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	s.next.Store(new(make(chan struct{})))
 	for i := range of.clusters {
 		s.store.Put(staging.Whole(&federation.Cluster{
-			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: clusterName(i)}}, Region: fmt.Sprintf("r%d", i%20),
+			Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: clusterName(i)}), Region: fmt.Sprintf("r%d", i%20),
 			Coordinates: &federation.Coordinates{Lat: float64(i % 90), Lon: float64(i % 180)},
 			Gateways:    map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, byte(2 + i/250), byte(i % 250)})}, Gateway: true}},
 		}))
 
 	}
 	for i := range of.functions {
-		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, Service: &federation.Service{TCPPort: 80}}
+		t := &federation.Template{Meta: federation.NewMeta(serviceRef(i)), Service: &federation.Service{TCPPort: 80}}
 		annotation.Parse(t)
 		federation.Share(t)
 		s.store.Put(staging.Whole(t))
@@ -69,7 +69,7 @@ func serviceRef(i int) federation.Ref {
 // binding places a function, with or without its first cluster.
 func binding(function int, of size, first bool) *federation.Binding {
 	ref := serviceRef(function)
-	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name + "-service"}}, ref)
+	b := federation.NewBinding(federation.NewMeta(federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name + "-service"}), ref)
 	for i := range of.placements {
 		if i == 0 && !first {
 			continue

@@ -149,7 +149,7 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 
 // named is a function with the hostnames.
 func named(hostnames ...string) *federation.Function {
-	return &federation.Function{Template: &federation.Template{Annotated: &federation.Annotated{}}, Hostnames: hostnames, Unusual: &federation.Unusual{}}
+	return &federation.Function{Template: &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Annotated: &federation.Annotated{}}, Hostnames: hostnames, Unusual: &federation.Unusual{}}
 }
 
 func TestNamesFollowRFC4592(t *testing.T) {

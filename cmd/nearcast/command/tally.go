@@ -73,7 +73,7 @@ func (t tally) objects(all []federation.Object) {
 		case *federation.MultiClusterService:
 			unit = unitService
 		}
-		counts[place{federation.MetaOf(o).Origin.File, unit}]++
+		counts[place{federation.MetaOf(o).File, unit}]++
 	}
 	for at, n := range counts {
 		t.set(at.file, at.unit, n)

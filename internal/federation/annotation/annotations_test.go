@@ -59,9 +59,8 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"address", "a=192.0.2.1:80,a=192.0.2.2:81", "ports 80 and 81 differ"},
 	} {
 		tmpl := &federation.Template{Meta: federation.Meta{
-			Ref:         federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"},
+			Common: &federation.Common{Kind: "Service", Namespace: "ns", File: "f.yaml"}, Name: "web", Line: 3,
 			Annotations: federation.Annotations{{Key: Prefix + c.key, Value: c.value, Below: 4}},
-			Origin:      federation.Origin{File: "f.yaml", Line: 3},
 		}}
 		faults := Parse(tmpl)
 		if len(faults) != 1 {
@@ -100,7 +99,7 @@ func manyNames(n int) string {
 }
 
 func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
-	tmpl := &federation.Template{Meta: federation.Meta{Annotations: Own(map[string]string{
+	tmpl := &federation.Template{Meta: federation.Meta{Common: &federation.Common{}, Annotations: Own(map[string]string{
 		Port: "https=8443, dns=53/udp,9000", ALPN: "h2,http/1.1,h2", TXT: "v=1 a\n\n b ",
 		Expect: "status=200-204 header=x-ready:yes body=all is well", Probe: "grpc://:9000/pkg.Service", Access: "private",
 	}, nil)}}
@@ -122,7 +121,7 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	if err != nil || again != want.Expect {
 		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
 	}
-	c := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: Cost, Value: "0"}}}}
+	c := &federation.Cluster{Meta: federation.Meta{Common: &federation.Common{}, Annotations: federation.Annotations{{Key: Cost, Value: "0"}}}}
 	if faults := Parse(c); len(faults) > 0 || c.Price() != 0 || new(federation.Cluster).Price() != 1 {
 		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(federation.Cluster).Price())
 	}
@@ -138,9 +137,8 @@ func TestAFaultIsCutAndEscaped(t *testing.T) {
 	executed := "\x1b[2J\u202e" + strings.Repeat("A", 4<<10)
 	for key, value := range map[string]string{"probe": executed, "hostname": executed, "workload": executed, "policy": executed, "unknown": "x"} {
 		tmpl := &federation.Template{Meta: federation.Meta{
-			Ref:         federation.Ref{Kind: "Service", Namespace: "ns", Name: "web\x1b[31m"},
+			Common: &federation.Common{Kind: "Service", Namespace: "ns", File: "f\u202e.yaml"}, Name: "web\x1b[31m", Line: 3,
 			Annotations: federation.Annotations{{Key: Prefix + key, Value: value}},
-			Origin:      federation.Origin{File: "f\u202e.yaml", Line: 3},
 		}}
 		faults := Parse(tmpl)
 		if len(faults) != 1 {
@@ -154,7 +152,7 @@ func TestAFaultIsCutAndEscaped(t *testing.T) {
 		}
 	}
 	// The longest of our own messages has room for everything that it names.
-	unknown := parse(&federation.Meta{Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
+	unknown := parse(&federation.Meta{Common: &federation.Common{}, Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
 	for _, p := range templateParsers {
 		if name := strings.TrimPrefix(p.key, Prefix); !strings.Contains(unknown[0].Reason, name) {
 			t.Errorf("%q does not name %s", unknown[0].Reason, name)
@@ -176,7 +174,7 @@ func annotated(namespace, name string, annotations ...string) *federation.Templa
 	for pair := range slices.Chunk(annotations, 2) {
 		all[Prefix+pair[0]] = pair[1]
 	}
-	t := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: Own(all, nil)}}
+	t := &federation.Template{Meta: federation.Meta{Common: &federation.Common{Kind: "Service", Namespace: namespace}, Name: name, Annotations: Own(all, nil)}}
 	Parse(t)
 	federation.Share(t)
 	return t

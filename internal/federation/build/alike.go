@@ -50,7 +50,7 @@ type work struct {
 // f's placements depend on more than families have in common.
 func (b *pass) familyOf(f *federation.Function, template *federation.Binding, behind *workload) (*family, likeBindings) {
 	like := likeBindings{}
-	if b.alike == nil || !isPlain(template) || len(f.Fixed) > 0 || b.probe.Host != "" || b.in.exposed[f.Ref] != nil {
+	if b.alike == nil || !isPlain(template) || len(f.Fixed) > 0 || b.probe.Host != "" || b.in.exposed[f.Ref()] != nil {
 		return nil, like
 	}
 	like.template = template.Placing

@@ -78,15 +78,15 @@ func (w *likelyWorld) declare(namespace, name string) {
 	t.Balanced, t.Announced = w.differs("balanced"), w.differs("announced")
 	w.store.Put(staging.Whole(t))
 	if w.differs("exposed") {
-		w.store.Put(staging.Whole(&federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}, Providers: []string{"b"}}))
+		w.store.Put(staging.Whole(&federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}), Providers: []string{"b"}}))
 	}
-	w.bind(t.Ref)
+	w.bind(t.Ref())
 	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: name}
 	if w.differs("kind") {
 		work.Kind = "DaemonSet"
 	}
 	if w.differs("class") {
-		w.store.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, RuntimeClass: "wasmtime-spin"}))
+		w.store.Put(staging.Whole(&federation.Workload{Meta: federation.NewMeta(work), RuntimeClass: "wasmtime-spin"}))
 	}
 	if !w.differs("workload") {
 		w.bind(work)
@@ -129,7 +129,7 @@ func eachAlone(s *staging.Store, opts Options) *federation.State {
 	b.touchAll(b.settleClusters())
 	b.touchSelectors()
 	for stale := b.stale; len(stale) > 0; stale = b.stale {
-		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref) })
+		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref()) })
 		for _, e := range stale {
 			b.stale = []*entry{e}
 			b.settle(b.newPass())
@@ -147,7 +147,7 @@ func TestFunctionsThatAreAlikeShareTheirPlacements(t *testing.T) {
 	for i := range 100 {
 		f := service([]string{"one", "other"}[i/50], string(rune('a'+i%26))+string(rune('a'+i/26)))
 		f.TCPPort = uint16(80 + i%2)
-		binding := bound(f.Ref, "a", "b")
+		binding := bound(f.Ref(), "a", "b")
 		federation.Share(binding)
 		s.Put(staging.Whole(f))
 		s.Put(staging.Whole(binding))

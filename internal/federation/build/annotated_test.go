@@ -14,14 +14,14 @@ func FuzzAnnotations(f *testing.F) {
 	keys := []string{annotation.Hostname, annotation.Workload, annotation.Policy, annotation.Weights, annotation.Probe, annotation.TTL, annotation.VIP, annotation.Access, annotation.Address, annotation.Address + ".h"}
 	f.Fuzz(func(t *testing.T, value string) {
 		for _, key := range keys {
-			m := federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: federation.Annotations{{Key: key, Value: value}}}
+			m := federation.Meta{Common: &federation.Common{Kind: "Service", Namespace: "ns"}, Name: "web", Annotations: federation.Annotations{{Key: key, Value: value}}}
 			tmpl := &federation.Template{Meta: m}
 			if len(annotation.Parse(tmpl)) == 0 { // an accepted annotation can be built
 				world(Options{}, tmpl)
 			}
 		}
 		for _, key := range []string{annotation.Address, annotation.Coordinates, annotation.Drain} {
-			annotation.Parse(&federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: key, Value: value}}}})
+			annotation.Parse(&federation.Cluster{Meta: federation.Meta{Common: &federation.Common{}, Annotations: federation.Annotations{{Key: key, Value: value}}}})
 		}
 	})
 }

@@ -21,7 +21,7 @@ func (b *pass) backends(t *federation.Template, template *federation.Binding) *w
 		w.parts = append(w.parts, p)
 	}
 	if len(w.parts) == 0 && !exposed {
-		if own, known := b.behind(t.Ref, nil); known {
+		if own, known := b.behind(t.Ref(), nil); known {
 			w.parts = append(w.parts, own)
 		}
 	}

@@ -26,9 +26,9 @@ func world(opts Options, objects ...federation.Object) *federation.State {
 }
 
 func cluster(name, gateway string) *federation.Cluster {
-	c := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: federation.ReadyTrue}
+	c := &federation.Cluster{Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}), Ready: federation.ReadyTrue}
 	if gateway != "" {
-		parsed := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: annotation.Address, Value: gateway}}}}
+		parsed := &federation.Cluster{Meta: federation.Meta{Common: &federation.Common{}, Annotations: federation.Annotations{{Key: annotation.Address, Value: gateway}}}}
 		if faults := annotation.Parse(parsed); len(faults) > 0 {
 			panic(faults[0])
 		}
@@ -43,19 +43,19 @@ func service(namespace, name string, annotations ...string) *federation.Template
 		all[annotation.Prefix+pair[0]] = pair[1]
 	}
 	t := &federation.Template{Meta: federation.Meta{
-		Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: annotation.Own(all, nil),
+		Common: &federation.Common{Kind: "Service", Namespace: namespace}, Name: name, Annotations: annotation.Own(all, nil),
 	}, Service: &federation.Service{TCPPort: 80}}
 	if faults := annotation.Parse(t); len(faults) > 0 {
 		panic(faults[0])
 	}
 	federation.Share(t)
-	t.Service = new(*t.Service) // which tests change
+	t.Service, t.Common = new(*t.Service), new(*t.Common) // which tests change
 	return t
 }
 
 // bound binds a resource to clusters in which it is applied and healthy.
 func bound(resource federation.Ref, clusters ...string) *federation.Binding {
-	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}}, resource)
+	b := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}), resource)
 	for _, c := range clusters {
 		b.Place(c, 1)
 		b.Observe(c, federation.Observed{Applied: true, Health: federation.Healthy})
@@ -123,7 +123,7 @@ func TestFunctionsWithEqualPlacementsShareOne(t *testing.T) {
 	objects := []federation.Object{cluster("a", "192.0.2.1")}
 	for _, name := range []string{"a-container", "b-spin", "c-container", "d-spin", "e-outdated", "f-own"} {
 		f := service("ns", name)
-		binding := bound(f.Ref, "a")
+		binding := bound(f.Ref(), "a")
 		work := deployment(name)
 		switch name {
 		case "b-spin", "d-spin":
@@ -157,77 +157,77 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		objects []federation.Object
 		want    string
 	}{
-		"placed":     {[]federation.Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
+		"placed":     {[]federation.Object{web, bound(web.Ref(), "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
 		"no binding": {[]federation.Object{web}, ""},
-		"a cluster that does not exist": {[]federation.Object{web, bound(web.Ref, "a", "z")},
+		"a cluster that does not exist": {[]federation.Object{web, bound(web.Ref(), "a", "z")},
 			"a=192.0.2.1; !z: no Cluster has this name, or it was refused"},
-		"a cluster without an address": {[]federation.Object{web, cluster("c", ""), bound(web.Ref, "c")},
+		"a cluster without an address": {[]federation.Object{web, cluster("c", ""), bound(web.Ref(), "c")},
 			"!c: no address: neither a fixed one, nor a load balancer's, nor the cluster's"},
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
 		"seen but not placed": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			unplace(binding, "b")
 			return binding
 		}()}, "a=192.0.2.1"},
 		// Its replacement is not healthy yet, and the first still runs.
 		"moved, and not running there yet": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			unplace(binding, "a")
 			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
 		"moved, and running there": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			unplace(binding, "a")
 			return binding
 		}()}, "b=192.0.2.2"},
-		"its workload moved, and is not healthy there yet": {[]federation.Object{web, bound(web.Ref, "a", "b"), func() *federation.Binding {
+		"its workload moved, and is not healthy there yet": {[]federation.Object{web, bound(web.Ref(), "a", "b"), func() *federation.Binding {
 			binding := bound(deployment("web"), "a", "b")
 			unplace(binding, "a")
 			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: its workload Deployment/web is not applied yet"},
 		"no longer placed": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a")
+			binding := bound(web.Ref(), "a")
 			unplace(binding, "a")
 			return binding
 		}()}, ""},
 		"not applied": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			binding.Observe("b", federation.Observed{Message: "no such kind"})
 			return binding
 		}()}, "a=192.0.2.1; !b: not applied yet: no such kind"},
 		"evicting": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			unplace(binding, "b")
 			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
 		"evicted, and the Work is deleted": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a")
+			binding := bound(web.Ref(), "a")
 			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its Work is deleted"},
 		"purged at once": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a", "b")
+			binding := bound(web.Ref(), "a", "b")
 			unplace(binding, "b")
 			binding.Evictions = []federation.Eviction{{Cluster: "b", Purged: true}}
 			return binding
 		}()}, "a=192.0.2.1"},
 		// The Service goes to all clusters, its Deployment only to some (trap 2).
-		"workload in another cluster": {[]federation.Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
+		"workload in another cluster": {[]federation.Object{web, bound(web.Ref(), "a", "b"), bound(deployment("web"), "a")},
 			"a=192.0.2.1; !b: its workload Deployment/web is not placed here"},
-		"workload cold": {[]federation.Object{web, bound(web.Ref, "a"), func() *federation.Binding {
+		"workload cold": {[]federation.Object{web, bound(web.Ref(), "a"), func() *federation.Binding {
 			binding := bound(deployment("web"), "a")
 			binding.Place("a", 0)
 			return binding
 		}()}, "a=192.0.2.1 cold"},
 		// A binding's name leaves out the group (trap 5).
-		"a Knative Service of the same name": {[]federation.Object{web, bound(web.Ref, "a", "b"),
+		"a Knative Service of the same name": {[]federation.Object{web, bound(web.Ref(), "a", "b"),
 			bound(federation.Ref{Group: "serving.knative.dev", Kind: "Service", Namespace: "ns", Name: "web"}, "b")},
 			"b=192.0.2.2; !a: its workload Service/web is not placed here"},
 		"load balancer before gateway": {[]federation.Object{web, func() *federation.Binding {
-			binding := bound(web.Ref, "a")
+			binding := bound(web.Ref(), "a")
 			o := binding.In("a").Observed()
 			o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
 			binding.Observe("a", o)
@@ -254,19 +254,19 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 		want    string
 	}{
 		"selected": {[]federation.Object{
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("shop-v1")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop", "v": "1"})},
+			&federation.Workload{Meta: federation.NewMeta(deployment("shop-v1")), PodLabels: federation.LabelsOf(map[string]string{"app": "shop", "v": "1"})},
 			bound(deployment("shop-v1"), "a"), bound(deployment("web"), "b"),
 		}, "a=192.0.2.1; !b: its workload Deployment/shop-v1 is not placed here"},
 		"two selected, either is accepted": {[]federation.Object{
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("v1")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
-			&federation.Workload{Meta: federation.Meta{Ref: deployment("v2")}, PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
+			&federation.Workload{Meta: federation.NewMeta(deployment("v1")), PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
+			&federation.Workload{Meta: federation.NewMeta(deployment("v2")), PodLabels: federation.LabelsOf(map[string]string{"app": "shop"})},
 			bound(deployment("v1"), "a"), bound(deployment("v2"), "b"),
 		}, "a=192.0.2.1; b=192.0.2.2"},
 		"annotated": {[]federation.Object{
 			service("ns", "web", "workload", "Deployment/other"), bound(deployment("other"), "b"),
 		}, "b=192.0.2.2; !a: its workload Deployment/other is not placed here"},
 	} {
-		objects := append([]federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b")}, c.objects...)
+		objects := append([]federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref(), "a", "b")}, c.objects...)
 		s := world(Options{}, objects...)
 		if got := shape(s, only(t, s)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -277,11 +277,11 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 // TestAnAppliedPlacementOutlivesAFailedUpdate covers trap 7.
 func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	web := service("ns", "web")
-	first := bound(web.Ref, "a")
+	first := bound(web.Ref(), "a")
 	o := first.In("a").Observed()
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
 	first.Observe("a", o)
-	failed := bound(web.Ref, "a")
+	failed := bound(web.Ref(), "a")
 	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
 
 	s := staging.NewStore()
@@ -296,7 +296,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 		t.Errorf("health %s, want Unknown", h)
 	}
 
-	recreated := renamed(bound(web.Ref, "a"), func(m *federation.Meta) { m.UID = "another" })
+	recreated := renamed(bound(web.Ref(), "a"), func(m *federation.Meta) { m.UID = federation.UIDOf("another") })
 	recreated.Observe("a", federation.Observed{})
 	s.Put(staging.Whole(recreated))
 	state = buildAll(s, Options{Zones: []string{"fn.example.org."}})
@@ -307,7 +307,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 
 func TestAVIPIsNeverAPlacementsAddress(t *testing.T) {
 	web, other := service("ns", "web", "vip", "198.51.100.80"), service("ns", "other")
-	binding := bound(other.Ref, "a")
+	binding := bound(other.Ref(), "a")
 	o := binding.In("a").Observed()
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.80"))
 	binding.Observe("a", o)
@@ -323,8 +323,8 @@ func TestAVIPIsNeverAPlacementsAddress(t *testing.T) {
 }
 
 func TestOneNameHasOneOwner(t *testing.T) {
-	old, young := time.Unix(1000, 0), time.Unix(2000, 0)
-	named := func(name string, created time.Time) *federation.Template {
+	const old, young = 1000, 2000
+	named := func(name string, created int64) *federation.Template {
 		t := service("ns", name, "hostname", "shop.fn.example.org")
 		t.Created = created
 		return t
@@ -334,7 +334,7 @@ func TestOneNameHasOneOwner(t *testing.T) {
 		owner   string
 	}{
 		"the older":            {[]federation.Object{named("a", young), named("b", old)}, "b"},
-		"dated before undated": {[]federation.Object{named("a", time.Time{}), named("b", young)}, "b"},
+		"dated before undated": {[]federation.Object{named("a", 0), named("b", young)}, "b"},
 		"the first by name":    {[]federation.Object{named("b", old), named("a", old)}, "a"},
 		"default before annotated": {[]federation.Object{service("shop", "web"), func() *federation.Template {
 			t := service("ns", "a", "hostname", "web.shop.fn.example.org")
@@ -384,12 +384,12 @@ func TestClaimsLimitWhatAnnotationsDeclare(t *testing.T) {
 
 func TestAClustersSpecialAddressAlsoNeedsAClaim(t *testing.T) {
 	web := service("ns", "web")
-	s := world(Options{}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
+	s := world(Options{}, cluster("a", "127.0.0.9"), web, bound(web.Ref(), "a"))
 	if got := shape(s, only(t, s)); !strings.Contains(got, "loopback") {
 		t.Errorf("%s, want loopback refused", got)
 	}
 	allow := claims.List{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
-	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
+	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref(), "a"))
 	if got := shape(s, only(t, s)); got != "a=127.0.0.9" {
 		t.Errorf("%s, want it answered as claimed", got)
 	}
@@ -412,7 +412,7 @@ func TestTargetsFollowTheSpec(t *testing.T) {
 		{[]string{"address", "a=192.0.2.7"}, "192.0.2.1", "tcp://192.0.2.7:80"},
 	} {
 		web := service("ns", "web", c.annotations...)
-		s := world(Options{}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
+		s := world(Options{}, cluster("a", c.gateway), web, bound(web.Ref(), "a"))
 		if got := only(t, s).Placements[0].Target.Value().String(); got != c.want {
 			t.Errorf("%v on %s: %s, want %s", c.annotations, c.gateway, got, c.want)
 		}
@@ -423,7 +423,7 @@ func TestAColdPlacementIsNeverCalled(t *testing.T) {
 	web := service("ns", "web", "probe", "http://:8080/run", "port", "8080")
 	cold := bound(deployment("web"), "a")
 	cold.Place("a", 0)
-	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)
+	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref(), "a"), cold)
 	if got := only(t, s).Placements[0].Target.Value().String(); got != "tcp://192.0.2.1:8080" {
 		t.Errorf("%s, want only a connection", got)
 	}
@@ -433,7 +433,7 @@ func TestARefusedVersionKeepsTheLastValidOne(t *testing.T) {
 	s := staging.NewStore()
 	web := service("ns", "web")
 	s.Put(staging.Whole(web))
-	s.Replace(staging.Listing{Readings: []staging.Reading{{Ref: web.Ref, Faults: []federation.Fault{{Reason: "typo"}}}}})
+	s.Replace(staging.Listing{Readings: []staging.Reading{{Ref: web.Ref(), Faults: []federation.Fault{{Reason: "typo"}}}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
 		t.Errorf("%d functions, %v; want the last valid version and the fault", state.Functions.Len(), state.Faults)
@@ -444,16 +444,16 @@ func TestARefusedVersionKeepsTheLastValidOne(t *testing.T) {
 func TestASuccessorKeepsValidVersionsAndNoDeletedObjects(t *testing.T) {
 	web, gone := service("ns", "web"), service("ns", "gone")
 	before := staging.NewStore()
-	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
+	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref(), "a")} {
 		before.Put(staging.Whole(o))
 	}
 	s := staging.NewStore()
 	s.Inherit(before)
-	failed := bound(web.Ref, "a")
+	failed := bound(web.Ref(), "a")
 	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	s.Put(staging.Whole(failed))
-	s.Put(staging.Reading{Ref: web.Ref, Faults: []federation.Fault{{Reason: "typo"}}})
+	s.Put(staging.Reading{Ref: web.Ref(), Faults: []federation.Fault{{Reason: "typo"}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=192.0.2.1 outdated" {
 		t.Errorf("%s, want the last valid version, applied once", got)
@@ -465,7 +465,7 @@ func TestASuccessorKeepsValidVersionsAndNoDeletedObjects(t *testing.T) {
 func TestALoadBalancersNameIsAnsweredWithItsAddresses(t *testing.T) {
 	at := func(name string, resolve func(string) (federation.Endpoint, bool)) (*federation.State, *federation.Function) {
 		web := service("ns", "web")
-		b := bound(web.Ref, "a")
+		b := bound(web.Ref(), "a")
 		b.Observe("a", federation.Observed{Applied: true, LoadBalancerNames: []string{name}})
 		s := world(Options{Resolve: resolve}, cluster("a", ""), web, b)
 		return s, only(t, s)
@@ -559,7 +559,7 @@ func TestReplacingAKindKeepsTheOthers(t *testing.T) {
 func TestAListedKindReplacesTheSnapshots(t *testing.T) {
 	s := staging.NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
-	binding := bound(web.Ref, "a")
+	binding := bound(web.Ref(), "a")
 	binding.Observe("a", federation.Observed{Applied: true})
 	s.Restore([]federation.Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
 	s.ReplaceKind("", "Service", "", []staging.Reading{staging.Whole(service("ns", "web"))})
@@ -571,8 +571,8 @@ func TestAListedKindReplacesTheSnapshots(t *testing.T) {
 
 func TestOnlyProvidersArePlacements(t *testing.T) {
 	web := service("ns", "web")
-	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
-	clusters := []federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}
+	exposed := &federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"})}
+	clusters := []federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref(), "a", "b"), exposed}
 	s := world(Options{}, clusters...)
 	if got := shape(s, only(t, s)); got != "a=192.0.2.1; b=192.0.2.2" {
 		t.Errorf("%s, want both if it names no provider", got)

@@ -113,7 +113,7 @@ func (r rare) kept() *rare {
 }
 
 // is reports whether the entry is that of the template with the reference.
-func (e *entry) is(ref federation.Ref) bool { return e.template.Ref == ref }
+func (e *entry) is(ref federation.Ref) bool { return e.template.Ref() == ref }
 
 // asks reports whether the entry asks for the hostname and may have it.
 func (e *entry) asks(hostname string) bool { return slices.Contains(e.asked, hostname) }
@@ -185,13 +185,13 @@ func (b *Builder) settle(now *pass) {
 	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // an entry's address may be a VIP of others
 		stale := b.stale
 		b.stale = nil
-		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref) })
+		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref()) })
 		for _, e := range stale {
 			e.stale = false
 			now.renew(e)
 			b.seat(e, functions)
 			if e.gone {
-				b.entries.Delete(e.template.Ref)
+				b.entries.Delete(e.template.Ref())
 			}
 		}
 	}

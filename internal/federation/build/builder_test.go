@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -73,7 +72,7 @@ func (b *Builder) held() string {
 	hostnames := map[string]string{}
 	for e := range b.hostnames.holder.All() {
 		for _, name := range e.asked {
-			hostnames[name] = fmt.Sprint(b.hostnames.holder.Get(name).template.Ref, len(b.hostnames.losers[name]))
+			hostnames[name] = fmt.Sprint(b.hostnames.holder.Get(name).template.Ref(), len(b.hostnames.losers[name]))
 		}
 	}
 	occupants := map[netip.Addr]int{}
@@ -109,28 +108,28 @@ func (w *randomWorld) change() {
 	namespace, name := w.one("namespace", "ns", "ns", "other"), w.one("name", "web", "api", "img")
 	template := service(namespace, name)
 	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
-	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
+	exposed := &federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name})}
 	switch w.some("what", 31) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
 		s.Put(staging.Whole(c))
 	case 1:
-		s.Put(staging.Reading{Ref: cluster(clusters[w.some("cluster", 3)], "").Ref})
+		s.Put(staging.Reading{Ref: cluster(clusters[w.some("cluster", 3)], "").Ref()})
 	case 2:
 		s.Put(staging.Whole(service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d", 1+w.some("vip", 3)))))
 	case 3:
 		t := service(namespace, name, "hostname", "shared.fn.example.org,"+name+"-own.fn.example.org", "weights", "z=1")
-		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		t.Created = int64(w.some("created", 3))
 		s.Put(staging.Whole(t))
 	case 4:
 		s.Put(staging.Whole(service(namespace, name, "hostname", w.one("hostname", "web", "api", "*.web")+"."+namespace+".fn.example.org")))
 	case 5:
 		s.Put(staging.Whole(service(namespace, name, "address", fmt.Sprintf("a=192.0.2.%d", 1+w.some("fixed", 4)))))
 	case 6:
-		s.Put(staging.Reading{Ref: template.Ref})
+		s.Put(staging.Reading{Ref: template.Ref()})
 	case 7:
-		s.Put(staging.Reading{Ref: template.Ref, Faults: []federation.Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}}})
+		s.Put(staging.Reading{Ref: template.Ref(), Faults: []federation.Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}}})
 	case 8:
 		s.Put(staging.Whole(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private"))))
 	case 9:
@@ -138,7 +137,7 @@ func (w *randomWorld) change() {
 		t.Selector = federation.LabelsOf(map[string]string{"app": work.Name})
 		s.Put(staging.Whole(t))
 	case 10:
-		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
+		b := bound(template.Ref(), clusters[:1+w.some("clusters", 3)]...)
 		if o := b.In("a").Observed(); rapid.Bool().Draw(w.T, "balanced") {
 			o.LoadBalancer = federation.Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
 			b.Observe("a", o)
@@ -152,13 +151,13 @@ func (w *randomWorld) change() {
 	case 12: // a second binding of one resource, or one that moves to another
 		s.Put(staging.Whole(renamed(bound(work, "a"), func(m *federation.Meta) { m.Name = "twice" })))
 	case 13:
-		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref(), bound(work).Ref(), {Kind: "ResourceBinding", Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
+		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref()).Ref(), bound(work).Ref(), {Kind: "ResourceBinding", Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
 	case 14:
-		s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: federation.LabelsOf(map[string]string{"app": w.one("label", "web", "api", "job")}), RuntimeClass: w.one("class", "", "wasmtime-spin")}))
+		s.Put(staging.Whole(&federation.Workload{Meta: federation.NewMeta(work), PodLabels: federation.LabelsOf(map[string]string{"app": w.one("label", "web", "api", "job")}), RuntimeClass: w.one("class", "", "wasmtime-spin")}))
 	case 15:
 		s.Put(staging.Reading{Ref: work})
 	case 16:
-		b := bound(template.Ref, "a", "b")
+		b := bound(template.Ref(), "a", "b")
 		o := b.In("a").Observed()
 		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
 		b.Observe("a", o)
@@ -168,7 +167,7 @@ func (w *randomWorld) change() {
 		if exposed.Providers = clusters[:w.some("providers", 3)]; len(exposed.Providers) > 0 {
 			s.Put(staging.Whole(exposed))
 		} else {
-			s.Put(staging.Reading{Ref: exposed.Ref})
+			s.Put(staging.Reading{Ref: exposed.Ref()})
 		}
 	case 18:
 		t := service(namespace, name, "address", w.one("by", "gateway", "a=gateway", "a=192.0.2.9"))
@@ -189,18 +188,18 @@ func (w *randomWorld) change() {
 		s.Put(staging.Whole(b))
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
-		s.Put(staging.Reading{Ref: c.Ref, Object: c, Faults: []federation.Fault{{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")}}})
+		s.Put(staging.Reading{Ref: c.Ref(), Object: c, Faults: []federation.Fault{{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")}}})
 	case 23: // a name at, above or below those of others
 		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
-		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		t.Created = int64(w.some("created", 3))
 		s.Put(staging.Whole(t))
 	case 24: // a VIP that may belong to others, or a gateway
 		t := service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d,192.0.2.%d", 1+w.some("vip", 4), 1+w.some("vip too", 4)))
-		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		t.Created = int64(w.some("created", 3))
 		s.Put(staging.Whole(t))
 	case 25: // a whole namespace goes
 		for _, name := range []string{"web", "api", "img"} {
-			s.Put(staging.Reading{Ref: service("other", name).Ref})
+			s.Put(staging.Reading{Ref: service("other", name).Ref()})
 		}
 	case 26: // probes and ports, allowed or not
 		t := service(namespace, name, "probe", w.one("probe", "tcp://:8080", "tcp://:8081", "http://:8080/", "http:///", "none"), "address", w.one("at", "gateway", "a=192.0.2.2:81"))
@@ -211,7 +210,7 @@ func (w *randomWorld) change() {
 		s.Put(staging.Whole(t))
 	case 27: // alike in all clusters, and beside it a binding that differs
 		for _, name := range []string{"web", "api", "img"} {
-			b := bound(service(namespace, name).Ref, clusters[:1+w.some("clusters", 3)]...)
+			b := bound(service(namespace, name).Ref(), clusters[:1+w.some("clusters", 3)]...)
 			b.Observe("a", federation.Observed{Applied: true, Health: federation.Health(w.some("health", 3))})
 			federation.Share(b)
 			s.Put(staging.Whole(b))
@@ -219,22 +218,22 @@ func (w *randomWorld) change() {
 	case 28: // an Ingress and what is behind it, which may have its name
 		in := ingress(namespace, name, []string{w.one("host", "shop", "web", "*.web") + ".fn.example.org.", name + "-own.fn.example.org."}, name, w.one("backend", "web", "api", "job", "img"))
 		s.Put(staging.Whole(in))
-		s.Put(staging.Whole(atBalancers(in.Ref)))
+		s.Put(staging.Whole(atBalancers(in.Ref())))
 	case 29: // a Service that declares no function, with or without a binding
 		plain := backend(namespace, name, work.Name)
 		s.Put(staging.Whole(plain))
 		if rapid.Bool().Draw(w.T, "bound") {
-			s.Put(staging.Whole(bound(plain.Ref, clusters[w.some("clusters", 3):]...)))
+			s.Put(staging.Whole(bound(plain.Ref(), clusters[w.some("clusters", 3):]...)))
 		}
 	case 30:
-		s.Put(staging.Reading{Ref: ingress(namespace, name, nil).Ref})
+		s.Put(staging.Reading{Ref: ingress(namespace, name, nil).Ref()})
 	}
 }
 
 // seen is a State without the indices of its functions.
 func seen(s *federation.State) *federation.State {
 	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
-	slices.SortFunc(functions, func(a, b *federation.Function) int { return a.Compare(b.Ref) })
+	slices.SortFunc(functions, func(a, b *federation.Function) int { return a.Compare(b.Ref()) })
 	return &federation.State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vectorOf(functions...)}
 }
 
@@ -263,11 +262,11 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	web.Selector = federation.LabelsOf(map[string]string{"app": "web"})
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	s.Put(staging.Whole(web))
-	s.Put(staging.Whole(bound(web.Ref, "a")))
+	s.Put(staging.Whole(bound(web.Ref(), "a")))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Fatalf("%+v, want a placement without a workload", f.Refused)
 	}
-	s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: federation.LabelsOf(map[string]string{"app": "web"})}))
+	s.Put(staging.Whole(&federation.Workload{Meta: federation.NewMeta(deployment("backend")), PodLabels: federation.LabelsOf(map[string]string{"app": "web"})}))
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
 		t.Errorf("%s, want it refused because its workload is not placed", placements(f))
 	}
@@ -286,7 +285,7 @@ func TestNothingIsKeptOfSelectorsThatAreGone(t *testing.T) {
 	}
 	m.Build(s, opts)
 	for i, f := range both {
-		s.Put(staging.Reading{Ref: f.Ref})
+		s.Put(staging.Reading{Ref: f.Ref()})
 		m.Build(s, opts)
 		if n := m.selecting.Len(); n != 1-i {
 			t.Errorf("%d labels are selected by, after %d of two functions went", n, i+1)
@@ -306,21 +305,21 @@ func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	work := func(i int, app string) *federation.Workload {
-		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: federation.LabelsOf(map[string]string{"app": app, "tier": "web"})}
+		return &federation.Workload{Meta: federation.NewMeta(deployment(fmt.Sprintf("w%03d", i))), PodLabels: federation.LabelsOf(map[string]string{"app": app, "tier": "web"})}
 	}
 	for i := range 100 {
 		own, shared := service("ns", fmt.Sprintf("own%03d", i)), service("ns", fmt.Sprintf("shared%03d", i))
 		own.Selector = federation.LabelsOf(map[string]string{"app": fmt.Sprint(i), "tier": "web"})
 		shared.Selector = federation.LabelsOf(map[string]string{"tier": "web"})
-		for _, o := range []federation.Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
+		for _, o := range []federation.Object{own, shared, bound(own.Ref(), "a"), bound(shared.Ref(), "a"), work(i, fmt.Sprint(i))} {
 			s.Put(staging.Whole(o))
 		}
 	}
 	m.Build(s, opts)
-	if own := m.in.selected("ns", m.entries.Get(service("ns", "own042").Ref).template.Selector); len(own) != 1 || own[0] != deployment("w042") {
+	if own := m.in.selected("ns", m.entries.Get(service("ns", "own042").Ref()).template.Selector); len(own) != 1 || own[0] != deployment("w042") {
 		t.Errorf("one selects %v, want its own", own)
 	}
-	if shared := m.in.selected("ns", m.entries.Get(service("ns", "shared042").Ref).template.Selector); len(shared) != maxSelected || shared[0] != deployment("w000") {
+	if shared := m.in.selected("ns", m.entries.Get(service("ns", "shared042").Ref()).template.Selector); len(shared) != maxSelected || shared[0] != deployment("w000") {
 		t.Errorf("one of many selects %d from %v on, want the first %d", len(shared), shared[0], maxSelected)
 	}
 	if all := len(slices.Collect(m.users[deployment("w099")].all())); all != 1 {
@@ -335,7 +334,7 @@ func TestUnchangedFunctionsAreReused(t *testing.T) {
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	for _, name := range []string{"one", "two"} {
 		s.Put(staging.Whole(service("ns", name)))
-		s.Put(staging.Whole(bound(service("ns", name).Ref, "a")))
+		s.Put(staging.Whole(bound(service("ns", name).Ref(), "a")))
 	}
 	opts := Options{Zones: []string{"fn.example.org."}}
 	before := m.Build(s, opts).Functions

@@ -26,7 +26,7 @@ func TestAFunctionThatOwnsNothingAffectsNoOther(t *testing.T) {
 		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)
 		s.Put(staging.Whole(want(i)))
 		s.Put(staging.Whole(other))
-		s.Put(staging.Whole(bound(other.Ref, "a")))
+		s.Put(staging.Whole(bound(other.Ref(), "a")))
 	}
 	state := m.Build(s, opts)
 	const unsaid = "hostname x2.fn.example.org. already belongs to Service evil/f0000; and 61 more"
@@ -45,7 +45,7 @@ func TestAFunctionThatOwnsNothingAffectsNoOther(t *testing.T) {
 		m.read = s.Changes(m.read, m.take)
 		m.touchDisputed()
 		if len(m.stale) > c.touched {
-			t.Errorf("%s affects %d, want at most %d", federation.MetaOf(c.changed).Ref, len(m.stale), c.touched)
+			t.Errorf("%s affects %d, want at most %d", federation.RefOf(c.changed), len(m.stale), c.touched)
 		}
 		m.Build(s, opts)
 	}

@@ -26,7 +26,7 @@ func BenchmarkAClusterChangesBesideAFlood(b *testing.B) {
 			for i := range 400 {
 				f := service("evil", fmt.Sprint("f", i), annotations...)
 				s.Put(staging.Whole(f))
-				s.Put(staging.Whole(bound(f.Ref, "a")))
+				s.Put(staging.Whole(bound(f.Ref(), "a")))
 			}
 			for i := 0; b.Loop(); i++ {
 				s.Put(staging.Whole(cluster("a", fmt.Sprintf("192.0.2.%d", 1+i%200))))

@@ -28,7 +28,7 @@ func probing(hostnames, url string) *federation.Template {
 func targetOf(t *testing.T, s *federation.State, of federation.Ref) (string, []federation.Fault) {
 	t.Helper()
 	for _, f := range s.All() {
-		if f.Ref == of && len(f.Placements) == 1 {
+		if f.Ref() == of && len(f.Placements) == 1 {
 			return f.Placements[0].Target.Value().String(), slices.DeleteFunc(slices.Clone(s.Faults), func(f federation.Fault) bool { return f.Object != of.String() })
 		}
 	}
@@ -74,7 +74,7 @@ func TestAProbeUsesOnlyTheFunctionsHostnames(t *testing.T) {
 		{"*.wild" + zone, "http://notwild" + zone + "/", ""},
 	} {
 		evil := probing(c.hostnames, c.url)
-		got, faults := targetOf(t, world(Options{}, append(victims, cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))...), evil.Ref)
+		got, faults := targetOf(t, world(Options{}, append(victims, cluster("a", "192.0.2.1"), evil, bound(evil.Ref(), "a"))...), evil.Ref())
 		switch host := "(host " + c.host + ")"; {
 		case c.host != "" && (!strings.HasSuffix(got, host) || len(faults) > 0):
 			t.Errorf("%s of %q: %s, %v; want %s", c.url, c.hostnames, got, faults, host)
@@ -97,7 +97,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		store, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 		evil := service("evil", "evil", "hostname", "*."+base, "probe", "http://c.b.a."+base+"/")
-		for _, o := range []federation.Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
+		for _, o := range []federation.Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref(), "a")} {
 			store.Put(staging.Whole(o))
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "changes") {
@@ -150,13 +150,13 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, url string) {
 		evil := &federation.Template{Meta: federation.Meta{
-			Ref:         federation.Ref{Kind: "Service", Namespace: "evil", Name: "w"},
+			Common: &federation.Common{Kind: "Service", Namespace: "evil"}, Name: "w",
 			Annotations: federation.Annotations{{Key: annotation.Probe, Value: url}},
 		}, Service: &federation.Service{TCPPort: 80}}
 		if len(annotation.Parse(evil)) > 0 {
 			return // refused as a whole
 		}
-		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))
+		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref(), "a"))
 		for _, f := range s.All() {
 			if f.Namespace != "evil" {
 				continue

@@ -79,7 +79,7 @@ func TestAnUnusualHostnameIsUsedOrOnlyItIsRefused(t *testing.T) {
 // TestAFunctionWithoutAValidHostnameIsRefused: it does not get its default name,
 // which it did not request.
 func TestAFunctionWithoutAValidHostnameIsRefused(t *testing.T) {
-	web := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "demo", Name: "w"}, Annotations: federation.Annotations{{Key: annotation.Hostname, Value: "a b,\u212a.example"}}}}
+	web := &federation.Template{Meta: federation.Meta{Common: &federation.Common{Kind: "Service", Namespace: "demo"}, Name: "w", Annotations: federation.Annotations{{Key: annotation.Hostname, Value: "a b,\u212a.example"}}}}
 	faults := annotation.Parse(web)
 	if len(faults) != 1 || !strings.Contains(faults[0].Reason, `"a b" is not`) || !strings.Contains(faults[0].Reason, "\u212a.example") && !strings.Contains(faults[0].Reason, `\u212a.example`) {
 		t.Errorf("%v", faults)

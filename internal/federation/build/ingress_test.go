@@ -14,7 +14,7 @@ import (
 // ingress returns an Ingress with hosts and backends, and no TLS.
 func ingress(namespace, name string, hosts []string, backends ...string) *federation.Template {
 	t := service(namespace, name)
-	t.Ref = federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
+	t.Meta = federation.NewMeta(federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name})
 	slices.Sort(backends)
 	t.Service = &federation.Service{TCPPort: 80, Balanced: true, Hosts: hosts, Backends: slices.Compact(backends)}
 	return t
@@ -22,12 +22,12 @@ func ingress(namespace, name string, hosts []string, backends ...string) *federa
 
 // backend returns a Service that declares no function and selects the pods of one app.
 func backend(namespace, name, app string) *federation.Backend {
-	return &federation.Backend{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}}, Selector: federation.LabelsOf(map[string]string{"app": app})}
+	return &federation.Backend{Meta: federation.NewMeta(federation.Ref{Kind: "Service", Namespace: namespace, Name: name}), Selector: federation.LabelsOf(map[string]string{"app": app})}
 }
 
 // pods returns a Deployment with pods of the app of its name.
 func pods(name string) *federation.Workload {
-	return &federation.Workload{Meta: federation.Meta{Ref: deployment(name)}, PodLabels: federation.LabelsOf(map[string]string{"app": name})}
+	return &federation.Workload{Meta: federation.NewMeta(deployment(name)), PodLabels: federation.LabelsOf(map[string]string{"app": name})}
 }
 
 // atBalancers has the resource bound to clusters a, b and c with a load balancer in each.
@@ -44,7 +44,7 @@ func atBalancers(resource federation.Ref) *federation.Binding {
 // TestAnIngressIsServedWhereItsBackendsRun has an Ingress in three clusters.
 func TestAnIngressIsServedWhereItsBackendsRun(t *testing.T) {
 	web, api := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, federation.Ref{Kind: "Service", Namespace: "ns", Name: "api"}
-	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
+	exposed := &federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"})}
 	everywhere := []string{"a", "b", "c"}
 	missing := "its workload Deployment/app is not placed here"
 	for name, c := range map[string]struct {
@@ -75,7 +75,7 @@ func TestAnIngressIsServedWhereItsBackendsRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := ingress("ns", "front", []string{"shop.fn.example.org."}, c.backends...)
-			s := world(Options{}, append(c.objects, cluster("a", ""), cluster("b", ""), cluster("c", ""), in, atBalancers(in.Ref))...)
+			s := world(Options{}, append(c.objects, cluster("a", ""), cluster("b", ""), cluster("c", ""), in, atBalancers(in.Ref()))...)
 			got := functionsOf(s)["ns/front"]
 			if text := shape(s, got); text != c.want {
 				t.Errorf("%s\nwant %s", text, c.want)
@@ -93,10 +93,10 @@ func TestAnIngressIsServedWhereItsBackendsRun(t *testing.T) {
 func TestAnIngressFollowsWhatIsBehindIt(t *testing.T) {
 	store, b, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	in, web := ingress("ns", "front", []string{"shop.fn.example.org."}, "web"), backend("ns", "web", "app")
-	for _, o := range []federation.Object{cluster("a", ""), cluster("b", ""), cluster("c", ""), in, atBalancers(in.Ref)} {
+	for _, o := range []federation.Object{cluster("a", ""), cluster("b", ""), cluster("c", ""), in, atBalancers(in.Ref())} {
 		store.Put(staging.Whole(o))
 	}
-	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
+	exposed := &federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"})}
 	all := "a=192.0.2.1; b=192.0.2.2; c=192.0.2.3"
 	for _, step := range []struct {
 		name   string
@@ -108,7 +108,7 @@ func TestAnIngressFollowsWhatIsBehindIt(t *testing.T) {
 		{"its binding", staging.Whole(bound(deployment("app"), "a")), all},
 		{"the Service", staging.Whole(web), "a=192.0.2.1"},
 		{"the Deployment moves", staging.Whole(bound(deployment("app"), "a", "b")), "a=192.0.2.1; b=192.0.2.2"},
-		{"the Service's binding", staging.Whole(bound(web.Ref, "b", "c")), "b=192.0.2.2"},
+		{"the Service's binding", staging.Whole(bound(web.Ref(), "b", "c")), "b=192.0.2.2"},
 		{"another Deployment's binding", staging.Whole(bound(deployment("new"), "c")), "b=192.0.2.2"},
 		{"the Service selects what is not there", staging.Whole(backend("ns", "web", "new")), "b=192.0.2.2; c=192.0.2.3"},
 		{"then it is", staging.Whole(pods("new")), "c=192.0.2.3"},
@@ -117,15 +117,15 @@ func TestAnIngressFollowsWhatIsBehindIt(t *testing.T) {
 		{"which goes", staging.Reading{Ref: deployment("new")}, "b=192.0.2.2; c=192.0.2.3"},
 		{"and comes", staging.Whole(pods("new")), "c=192.0.2.3"},
 		{"the Service is exposed to all clusters", staging.Whole(exposed), all},
-		{"and no longer", staging.Reading{Ref: exposed.Ref}, "c=192.0.2.3"},
-		{"the Service goes", staging.Reading{Ref: web.Ref}, "b=192.0.2.2; c=192.0.2.3"},
-		{"its binding too", staging.Reading{Ref: bound(web.Ref).Ref()}, all},
+		{"and no longer", staging.Reading{Ref: exposed.Ref()}, "c=192.0.2.3"},
+		{"the Service goes", staging.Reading{Ref: web.Ref()}, "b=192.0.2.2; c=192.0.2.3"},
+		{"its binding too", staging.Reading{Ref: bound(web.Ref()).Ref()}, all},
 		{"a workload of its name and another kind", staging.Whole(bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}, "a")), "a=192.0.2.1"},
 		{"which goes", staging.Reading{Ref: bound(federation.Ref{Group: "example.org", Kind: "Fleet", Namespace: "ns", Name: "web"}).Ref()}, all},
 		{"a function is the Service", staging.Whole(selecting(service("ns", "web"), "app")), "a=192.0.2.1; b=192.0.2.2"},
-		{"and goes", staging.Reading{Ref: web.Ref}, all},
+		{"and goes", staging.Reading{Ref: web.Ref()}, all},
 		{"a Service without a function again", staging.Whole(web), "a=192.0.2.1; b=192.0.2.2"},
-		{"and goes", staging.Reading{Ref: web.Ref}, all},
+		{"and goes", staging.Reading{Ref: web.Ref()}, all},
 	} {
 		store.Put(step.change)
 		s := b.Build(store, opts)
@@ -145,7 +145,7 @@ func TestTheHostsOfAnIngressAreNames(t *testing.T) {
 	in := ingress("ns", "front", []string{"shop.fn.example.org.", "www.example.com.", "*.api.fn.example.org.", "taken.fn.example.org."}, "web")
 	in.Annotated = service("ns", "x", "hostname", "own.fn.example.org,shop.fn.example.org").Annotated
 	older := dated(service("other", "web", "hostname", "taken.fn.example.org"), 1)
-	s := world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref, "a"), older, bound(older.Ref, "a"))
+	s := world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref(), "a"), older, bound(older.Ref(), "a"))
 	if got := of(s); got != "own.fn.example.org. shop.fn.example.org. *.api.fn.example.org." {
 		t.Errorf("names %s", got)
 	}
@@ -174,7 +174,7 @@ func TestWhatIsBehindAnIngressSaysHowItIs(t *testing.T) {
 	web, api := bound(deployment("web"), "a"), bound(deployment("api"), "a")
 	web.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy, Capacity: &federation.Capacity{Desired: 4, Ready: 4}})
 	api.Observe("a", federation.Observed{Applied: true, Health: federation.Unhealthy, Capacity: &federation.Capacity{Desired: 2, Ready: 1}})
-	p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref), web, api)).Placements[0]
+	p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref()), web, api)).Placements[0]
 	if p.Health != federation.Unhealthy || p.Replicas != 2 || p.Cold || *p.Capacity != (federation.Capacity{Desired: 2, Ready: 1}) {
 		t.Errorf("%+v, %+v", p, p.Capacity)
 	}
@@ -182,12 +182,12 @@ func TestWhatIsBehindAnIngressSaysHowItIs(t *testing.T) {
 		t.Errorf("probes %s, want the port of an Ingress without TLS", at)
 	}
 	api.Observe("a", federation.Observed{Applied: true, Idle: true})
-	if p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref), web, api)).Placements[0]; !p.Cold {
+	if p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref()), web, api)).Placements[0]; !p.Cold {
 		t.Error("one that has to start first is not cold")
 	}
 	unplace(api, "a")
 	api.Evictions = []federation.Eviction{{Cluster: "a"}}
-	if p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref), web, api)).Placements[0]; p.Leaving == "" {
+	if p := only(t, world(Options{}, cluster("a", ""), in, atBalancers(in.Ref()), web, api)).Placements[0]; p.Leaving == "" {
 		t.Error("one is evicted, and the placement is not leaving")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,7 +16,7 @@ import (
 
 // dated gives the template a creation time, in seconds.
 func dated(t *federation.Template, created int64) *federation.Template {
-	t.Created = time.Unix(created, 0)
+	t.Created = created
 	return t
 }
 
@@ -66,15 +65,15 @@ func TestOnlyAVIPOfAnotherNamespaceIsRefused(t *testing.T) {
 		"outside its claims":                      {allowed, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
 		"special":                                 {nil, service("evil", "x", "vip", "fd00:ec2::254"), nil, "cloud metadata"},
 		"another's VIP":                           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
-		"another's load balancer":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
-		"another's fixed address":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
-		"another's, not claimed":                  {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
+		"another's load balancer":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref(), "198.51.100.7")}, "is an address of Service bank/pay"},
+		"another's fixed address":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref(), "a")}, "is an address of Service bank/pay"},
+		"another's, not claimed":                  {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref(), "198.51.100.7")}, ""},
 		"its own":                                 {nil, service("evil", "x", "vip", "198.51.100.7"), nil, ""},
 		"one beside another of its own":           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
 		"one that a younger function also claims": {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
-		"one at which its own function":           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref, "198.51.100.7")}, ""},
+		"one at which its own function":           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref(), "198.51.100.7")}, ""},
 	} {
-		objects := append([]federation.Object{gateway, gateway6, bank, bound(bank.Ref, "a", "b"), c.evil, bound(c.evil.Ref, "a")}, c.more...)
+		objects := append([]federation.Object{gateway, gateway6, bank, bound(bank.Ref(), "a", "b"), c.evil, bound(c.evil.Ref(), "a")}, c.more...)
 		s := world(Options{Claims: c.claims}, objects...)
 		all := functionsOf(s)
 		if got := shape(s, all["bank/login"]); got != "a=192.0.2.4; b=192.0.2.5" {
@@ -209,7 +208,7 @@ func TestANestedZoneIsDividedLikeAnyOther(t *testing.T) {
 
 func dottedIngress(namespace, name string) *federation.Template {
 	t := service(namespace, name)
-	t.Ref = federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
+	t.Group, t.Kind = "networking.k8s.io", "Ingress"
 	return t
 }
 
@@ -257,7 +256,7 @@ func TestClaimsLimitLoadBalancers(t *testing.T) {
 		for _, how := range []string{"reported", "resolved", "annotated"} {
 			web := service("ns", "web")
 			web.Balanced = true
-			b, opts := balanced(web.Ref, c.address), Options{Claims: c.claims}
+			b, opts := balanced(web.Ref(), c.address), Options{Claims: c.claims}
 			switch how {
 			case "resolved":
 				b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy, LoadBalancerNames: []string{"rebind.example.net."}})
@@ -269,7 +268,7 @@ func TestClaimsLimitLoadBalancers(t *testing.T) {
 					continue // it may annotate none
 				}
 				web = service("ns", "web", "address", "a="+c.address)
-				b = bound(web.Ref, "a")
+				b = bound(web.Ref(), "a")
 			}
 			s := world(opts, cluster("a", "192.0.2.1"), web, b)
 			said := fmt.Sprint(s.Faults)
@@ -323,12 +322,12 @@ func (h hostile) objects() (all []federation.Object) {
 			annotations = append(annotations, "address", "a="+h.address())
 		}
 		t := service("evil", h.one("service", "web", "login", "bank", fmt.Sprint("f", i)), annotations...)
-		t.Created = time.Unix(rapid.Int64Range(h.created[0], h.created[1]).Draw(h.T, "created"), 0)
+		t.Created = rapid.Int64Range(h.created[0], h.created[1]).Draw(h.T, "created")
 		t.Balanced = rapid.Bool().Draw(h.T, "balanced")
-		b := bound(t.Ref, "a", "b")
+		b := bound(t.Ref(), "a", "b")
 		switch h.one("status", "", "address", "name") {
 		case "address":
-			b = balanced(t.Ref, h.address())
+			b = balanced(t.Ref(), h.address())
 		case "name":
 			b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy, LoadBalancerNames: []string{h.one("lb", "rebind.example.net.", "login.bank.fn.example.org.")}})
 		}
@@ -346,10 +345,10 @@ func TestAHostileNamespaceChangesNothingForOthers(t *testing.T) {
 		balancedBank.Balanced = true
 		return []federation.Object{
 			cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"),
-			dated(service("bank", "login"), 10), bound(service("bank", "login").Ref, "a", "b"),
-			pay, bound(pay.Ref, "a", "b"),
-			dated(balancedBank, 11), balanced(balancedBank.Ref, "198.51.100.70"),
-			dated(service("shop", "web", "hostname", "*.shop.fn.example.org", "address", "a=198.51.100.71"), 12), bound(service("shop", "web").Ref, "a", "b"),
+			dated(service("bank", "login"), 10), bound(service("bank", "login").Ref(), "a", "b"),
+			pay, bound(pay.Ref(), "a", "b"),
+			dated(balancedBank, 11), balanced(balancedBank.Ref(), "198.51.100.70"),
+			dated(service("shop", "web", "hostname", "*.shop.fn.example.org", "address", "a=198.51.100.71"), 12), bound(service("shop", "web").Ref(), "a", "b"),
 		}
 	}
 	allowed := claims.List{

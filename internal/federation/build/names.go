@@ -38,12 +38,12 @@ func (b *Builder) title(name string, e *entry) int {
 func older(e, o *entry) bool {
 	mine, theirs := e.template, o.template
 	switch {
-	case mine.Created.Equal(theirs.Created):
-		return mine.Compare(theirs.Ref) < 0
-	case mine.Created.IsZero() || theirs.Created.IsZero():
-		return theirs.Created.IsZero()
+	case mine.Created == theirs.Created:
+		return mine.Compare(theirs.Ref()) < 0
+	case mine.Created == 0 || theirs.Created == 0:
+		return theirs.Created == 0
 	}
-	return mine.Created.Before(theirs.Created)
+	return mine.Created < theirs.Created
 }
 
 func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 && len(t.Hosts) == 0 }
@@ -61,12 +61,12 @@ func keyOf(t *federation.Template, name string) string {
 
 // declare adds the template to the build.
 func (b *Builder) declare(t *federation.Template) {
-	e := b.entries.Get(t.Ref)
+	e := b.entries.Get(t.Ref())
 	if e == nil {
 		e = &entry{template: t, index: -1, rare: none}
-		b.entries.Put(t.Ref, e)
+		b.entries.Put(t.Ref(), e)
 	}
-	b.touchUsers(t.Ref) // it may be behind an Ingress
+	b.touchUsers(t.Ref()) // it may be behind an Ingress
 	b.open(e)
 	defer b.close(e)
 	e.template, e.gone = t, false
@@ -88,7 +88,7 @@ func (b *Builder) declare(t *federation.Template) {
 
 // withdraw removes the entry's template from everything it takes part in.
 func (b *Builder) withdraw(e *entry) {
-	b.touchUsers(e.template.Ref)
+	b.touchUsers(e.template.Ref())
 	b.open(e)
 	defer b.close(e)
 	b.moveOut(e.template.Namespace)
@@ -183,7 +183,7 @@ func (b *pass) names(e *entry) []string {
 			if why := b.foreign(name, e); why != nil {
 				return why
 			}
-			return fmt.Errorf("hostname %s already belongs to %s", name, b.owner(name).template.Ref)
+			return fmt.Errorf("hostname %s already belongs to %s", name, b.owner(name).template.Ref())
 		})
 	}
 	return names

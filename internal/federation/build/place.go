@@ -10,9 +10,9 @@ import (
 
 // place sets f's placements and refusals from the bindings of its template and workload.
 func (b *pass) place(f *federation.Function) {
-	template := b.binding(f.Ref)
+	template := b.binding(f.Ref())
 	if template == nil {
-		f.Unplaced = noBinding(f.Ref)
+		f.Unplaced = noBinding(f.Ref())
 		return
 	}
 	p := placing{pass: b, f: f, template: template, work: b.workload(f.Template, template)}
@@ -165,7 +165,7 @@ func (b *pass) placement(t *federation.Template, template *federation.Binding, w
 	if index < 0 {
 		return federation.Placement{}, "no Cluster has this name, or it was refused"
 	}
-	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
+	if m := b.in.exposed[t.Ref()]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
 		return federation.Placement{}, "its MultiClusterService has no provider here"
 	}
 	placed, leaving := places(template, cluster, handOver)

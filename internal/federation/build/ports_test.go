@@ -55,8 +55,8 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 	} {
 		web := service("ns", "web", c.annotations...)
 		web.Numbers = []federation.PortNumbers{{Port: 80, Target: 8080}}
-		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), cluster("b", c.gateway), web, bound(web.Ref, "a"))
-		got, faults := targetOf(t, s, web.Ref)
+		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), cluster("b", c.gateway), web, bound(web.Ref(), "a"))
+		got, faults := targetOf(t, s, web.Ref())
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
@@ -68,7 +68,7 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 
 func TestAPortsFaultIsReportedOnce(t *testing.T) {
 	web := service("ns", "web", "probe", "tcp://:9100")
-	s := world(Options{}, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"))
+	s := world(Options{}, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref(), "a", "b"))
 	if len(s.Faults) != 1 {
 		t.Errorf("%v", s.Faults)
 	}
@@ -78,7 +78,7 @@ func TestAnIngressHasTheHTTPPorts(t *testing.T) {
 	for port, own := range map[string]bool{"80": true, "443": true, "9100": false} {
 		in := service("ns", "web", "probe", "tcp://:"+port, "address", "a=192.0.2.7")
 		in.Group, in.Kind, in.TCPPort = "networking.k8s.io", "Ingress", 443
-		got, faults := targetOf(t, world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref, "a")), in.Ref)
+		got, faults := targetOf(t, world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref(), "a")), in.Ref())
 		if strings.HasSuffix(got, ":"+port) != own || (len(faults) == 0) != own {
 			t.Errorf("%s: %s, %v", port, got, faults)
 		}
@@ -110,7 +110,7 @@ func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
 		if name == "not behind its address" {
 			c.claims = append(c.claims, claims.Claim{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Ports: []claims.PortRange{{First: 1, Last: 1}}})
 		}
-		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
+		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), web, bound(web.Ref(), "a"))
 		f := only(t, s)
 		e := f.Placements[0].Endpoint("")
 		if http, https := f.PortAt(e, f.Ports[0]), f.PortAt(e, f.Ports[1]); http != c.http || https != c.https {

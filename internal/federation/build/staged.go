@@ -28,12 +28,12 @@ func newStaged() staged {
 		bare, of := b.Resource().OfAnyGroup()
 		return b.Resource() == resource || of && bare == resource
 	}
-	before := func(_ label, one, other *federation.Workload) bool { return one.Compare(other.Ref) < 0 }
+	before := func(_ label, one, other *federation.Workload) bool { return one.Compare(other.Ref()) < 0 }
 	labelled := func(w *federation.Workload, l label) bool {
 		return w.Namespace == l.namespace && w.PodLabels.Has(l.Label)
 	}
 	runs := func(b *federation.Binding, name federation.Ref) bool { return named(b.Resource()) == name }
-	ahead := func(_ label, one, other *federation.Backend) bool { return one.Compare(other.Ref) < 0 }
+	ahead := func(_ label, one, other *federation.Backend) bool { return one.Compare(other.Ref()) < 0 }
 	selecting := func(s *federation.Backend, l label) bool { return firstLabel(s.Namespace, s.Selector) == l }
 	return staged{
 		backends: map[federation.Ref]*federation.Backend{}, behind: newContest(selecting, ahead),
@@ -52,23 +52,23 @@ func (b *Builder) stage(was, is federation.Object) {
 	}
 	switch o := is.(type) {
 	case *federation.Cluster:
-		b.in.clusters[o.Ref] = o
+		b.in.clusters[o.Ref()] = o
 		b.clustersChanged = true
 	case *federation.Template:
 		b.declare(o)
 	case *federation.Backend:
-		b.in.backends[o.Ref] = o
+		b.in.backends[o.Ref()] = o
 		b.in.behind.enter(firstLabel(o.Namespace, o.Selector), o)
-		b.touchUsers(o.Ref)
+		b.touchUsers(o.Ref())
 	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
-		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
+		i, _ := slices.BinarySearchFunc(of, o.Ref(), compareWorkload)
 		b.in.workloads[o.Namespace] = slices.Insert(of, i, o)
 		for _, l := range o.PodLabels {
 			b.in.labelled.enter(label{o.Namespace, l}, o)
 		}
 		b.newWorkloads = append(b.newWorkloads, o)
-		b.touchUsers(o.Ref)
+		b.touchUsers(o.Ref())
 	case *federation.Binding:
 		b.in.bindings.enter(o.Resource(), o)
 		b.touchUsers(o.Resource())
@@ -91,17 +91,17 @@ func (b *Builder) stage(was, is federation.Object) {
 func (b *Builder) unstage(was federation.Object) {
 	switch o := was.(type) {
 	case *federation.Cluster:
-		delete(b.in.clusters, o.Ref)
+		delete(b.in.clusters, o.Ref())
 		b.clustersChanged = true
 	case *federation.Template:
-		b.withdraw(b.entries.Get(o.Ref))
+		b.withdraw(b.entries.Get(o.Ref()))
 	case *federation.Backend:
-		delete(b.in.backends, o.Ref)
+		delete(b.in.backends, o.Ref())
 		b.in.behind.leave(firstLabel(o.Namespace, o.Selector), o)
-		b.touchUsers(o.Ref)
+		b.touchUsers(o.Ref())
 	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
-		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
+		if i, found := slices.BinarySearchFunc(of, o.Ref(), compareWorkload); found {
 			of = slices.Delete(of, i, i+1)
 		}
 		if b.in.workloads[o.Namespace] = of; len(of) == 0 {
@@ -110,7 +110,7 @@ func (b *Builder) unstage(was federation.Object) {
 		for _, l := range o.PodLabels {
 			b.in.labelled.leave(label{o.Namespace, l}, o)
 		}
-		b.touchUsers(o.Ref)
+		b.touchUsers(o.Ref())
 	case *federation.Binding:
 		b.in.bindings.leave(o.Resource(), o)
 		b.touchUsers(o.Resource())
@@ -155,7 +155,7 @@ func (s *staged) selected(namespace string, selector federation.Labels) (refs []
 			break
 		}
 		if w.PodLabels.Match(selector) {
-			refs = append(refs, w.Ref)
+			refs = append(refs, w.Ref())
 		}
 	}
 	return refs

@@ -98,7 +98,7 @@ func (b *Builder) ofAnother(names []string, wildcard bool, e *entry) error {
 			case owner.template.Namespace == e.template.Namespace:
 				return nil
 			case underscored || older(owner, e):
-				return fmt.Errorf("%s is below %s, which is a name of %s; the operator's claim lines can allow it", names[0], name, owner.template.Ref)
+				return fmt.Errorf("%s is below %s, which is a name of %s; the operator's claim lines can allow it", names[0], name, owner.template.Ref())
 			}
 		}
 		underscored = underscored || name[0] == '_'

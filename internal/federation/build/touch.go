@@ -55,7 +55,7 @@ func (b *Builder) mayAnswer(e *entry, pred func(netip.Addr) bool) bool {
 			}
 		}
 	}
-	if binding := b.in.bindings.holder.Get(e.template.Ref); binding != nil {
+	if binding := b.in.bindings.holder.Get(e.template.Ref()); binding != nil {
 		for _, member := range binding.Members {
 			if member.Observed().LoadBalancer.Any(pred) {
 				return true
@@ -76,10 +76,10 @@ func (b *Builder) touchSelectors() {
 			}
 			seen[l] = true
 			for e := range b.selecting.Get(l).all() {
-				b.touchUsers(e.template.Ref)
+				b.touchUsers(e.template.Ref())
 			}
 			for s := range b.in.behind.all(l) {
-				b.touchUsers(s.Ref)
+				b.touchUsers(s.Ref())
 			}
 		}
 	}

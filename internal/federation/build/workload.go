@@ -38,7 +38,7 @@ func (b *pass) workload(t *federation.Template, template *federation.Binding) *w
 	if len(t.Backends) > 0 {
 		return b.backends(t, template)
 	}
-	if own, known := b.behind(t.Ref, t.Selector); known {
+	if own, known := b.behind(t.Ref(), t.Selector); known {
 		return &workload{parts: []part{own}, most: 1}
 	}
 	return nil

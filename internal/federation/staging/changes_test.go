@@ -13,9 +13,9 @@ import (
 func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 	s := NewStore()
 	named := func(name string) *federation.Cluster {
-		return &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: name}}}
+		return &federation.Cluster{Meta: federation.NewMeta(federation.Ref{Kind: "Cluster", Name: name})}
 	}
-	ref := func(name string) federation.Ref { return named(name).Ref }
+	ref := func(name string) federation.Ref { return federation.RefOf(named(name)) }
 	var everything bool
 	seen := map[string]Change{}
 	read := func(since Cookie) Cookie {

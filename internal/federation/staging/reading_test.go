@@ -8,7 +8,7 @@ import (
 
 // service returns a Service of the namespace ns with the port.
 func service(name string, port uint16) *federation.Template {
-	return &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: name}}, Service: &federation.Service{TCPPort: port}}
+	return &federation.Template{Meta: federation.NewMeta(federation.Ref{Kind: "Service", Namespace: "ns", Name: name}), Service: &federation.Service{TCPPort: port}}
 }
 
 // announced reports whether the Store announces a change, and takes the announcement.
@@ -42,7 +42,7 @@ func TestAReadingIsTheNewestGoodVersion(t *testing.T) {
 		s := NewStore()
 		s.Put(Whole(good))
 		announced(s)
-		r := Reading{good.Ref, c.object, c.faults}
+		r := Reading{good.Ref(), c.object, c.faults}
 		if s.Put(r); !announced(s) {
 			t.Errorf("%s: the change is not announced", name)
 		}
@@ -68,7 +68,7 @@ func TestAChangeWithoutEffectIsNotReported(t *testing.T) {
 	s.Put(Whole(service("web", 80)))
 	s.Replace(Listing{Readings: []Reading{Whole(service("web", 80))}})
 	s.Amend(Listing{Readings: []Reading{Whole(service("web", 80))}})
-	s.Put(Reading{Ref: service("absent", 0).Ref})
+	s.Put(Reading{Ref: federation.RefOf(service("absent", 0))})
 	if announced(s) {
 		t.Error("a change was reported")
 	}

@@ -38,12 +38,12 @@ func (d *flaws) keep(object federation.Object) document {
 
 func (d document) ref() federation.Ref { return federation.RefOf(d.Object) }
 
-func (d document) origin() federation.Origin { return federation.MetaOf(d.Object).Origin }
+func (d document) origin() federation.Origin { return federation.MetaOf(d.Object).Origin() }
 
 // reading returns what the document says of its object.
 func (d document) reading() staging.Reading {
 	if flawed, is := d.Object.(*flaws); is {
-		return staging.Reading{Ref: flawed.Ref, Object: flawed.object, Faults: flawed.faults}
+		return staging.Reading{Ref: flawed.Ref(), Object: flawed.object, Faults: flawed.faults}
 	}
 	return staging.Whole(d.Object)
 }
@@ -57,7 +57,7 @@ func (d document) unread() bool {
 func (d document) faults() []federation.Fault { return d.reading().Faults }
 
 func (d *flaws) fault(key, reason string) federation.Fault {
-	return federation.Fault{File: d.Origin.File, Line: d.Origin.Line, Object: d.Ref.String(), Key: key, Reason: brief.Text(reason)}
+	return federation.Fault{File: d.File, Line: int(d.Line), Object: d.String(), Key: key, Reason: brief.Text(reason)}
 }
 
 // keep returns f with the documents of before that f lacks: one document of f could not

@@ -371,7 +371,7 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 		}
 		objects := map[federation.Ref]federation.Object{}
 		for _, o := range listing.Objects() {
-			objects[federation.MetaOf(o).Ref] = o
+			objects[federation.RefOf(o)] = o
 		}
 		return objects
 	}

@@ -139,10 +139,10 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	gvk := schema.FromAPIVersionAndKind(t.apiVersion, t.kind)
 	metadata := child(node, "metadata")
-	d := flaws{Meta: federation.Meta{
-		Ref:    federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")},
-		Origin: federation.Origin{File: path, Line: node.Line},
-	}}
+	d := flaws{Meta: federation.MetaAt(
+		federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")},
+		federation.Origin{File: path, Line: node.Line},
+	)}
 	typed, err := scheme.New(gvk)
 	if err == nil {
 		if _, read := slim.Ref(typed); !read {
@@ -151,7 +151,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	} else if err = unknownKind(gvk); err == nil {
 		return unread(d, node), nil
 	}
-	if d.Ref.Name == "" || templated(metadata) {
+	if d.Name == "" || templated(metadata) {
 		return document{}, unnamed(t.kind, node)
 	}
 	lines := below(node.Line, child(metadata, "annotations"))
@@ -162,7 +162,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if err == nil {
 		bad, err = into(node, typed, &d, lines)
 	}
-	if err == nil && d.Ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
+	if err == nil && d.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
 		err = errors.New("metadata.namespace is required: a file has no current namespace")
 	}
 	if isForeign(typed, node) {
@@ -175,7 +175,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 		d.faults = []federation.Fault{d.fault("", err.Error())}
 		return d.keep(nil), nil
 	}
-	r := slim.Read(typed, d.Origin, lines)
+	r := slim.Read(typed, d.Origin(), lines)
 	if _, whole := r.Object.(*federation.Template); whole && len(bad) > 0 {
 		r.Object = nil // slim refuses a function whole, too
 	}
@@ -200,7 +200,7 @@ func isForeign(typed runtime.Object, node *yaml.Node) bool {
 func unread(d flaws, node *yaml.Node) document {
 	metadata := child(node, "metadata")
 	annotations := child(metadata, "annotations")
-	d.faults = append(d.misplaced(node), slim.Strays(d.Ref, texts(child(metadata, "labels")), texts(annotations), d.Origin, below(d.Origin.Line, annotations))...)
+	d.faults = append(d.misplaced(node), slim.Strays(d.Ref(), texts(child(metadata, "labels")), texts(annotations), d.Origin(), below(node.Line, annotations))...)
 	if len(d.faults) == 0 {
 		return document{}
 	}

@@ -133,7 +133,7 @@ func TestReadingOnlyChangesEqualsReadingEverything(t *testing.T) {
 
 func sorted(s *federation.State) (all []string) {
 	for _, f := range s.All() {
-		all = append(all, fmt.Sprint(f.Namespace, f.Name, f.Hostnames, f.TTL, f.Origin))
+		all = append(all, fmt.Sprint(f.Namespace, f.Name, f.Hostnames, f.TTL, f.Origin()))
 	}
 	for _, f := range s.Faults {
 		all = append(all, f.Error())

@@ -62,7 +62,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 }
 
 func bindingFault(m *federation.Meta, key, reason string) federation.Fault {
-	return federation.Fault{File: m.Origin.File, Line: m.Origin.Line, Object: m.String(), Key: key, Reason: brief.Text(reason)}
+	return federation.Fault{File: m.File, Line: int(m.Line), Object: m.String(), Key: key, Reason: brief.Text(reason)}
 }
 
 // unscheduled returns the scheduler's complaint, shortened and escaped; "" if it has

@@ -124,10 +124,12 @@ func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Faul
 }
 
 func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below map[string]int) federation.Meta {
-	return federation.Meta{
-		Ref: ref, UID: string(m.GetUID()), Created: m.GetCreationTimestamp().Time,
-		Annotations: annotation.Own(m.GetAnnotations(), below), Origin: origin,
+	meta := federation.MetaAt(ref, origin)
+	meta.UID, meta.Annotations = federation.UIDOf(string(m.GetUID())), annotation.Own(m.GetAnnotations(), below)
+	if created := m.GetCreationTimestamp(); !created.IsZero() {
+		meta.Created = created.Unix()
 	}
+	return meta
 }
 
 func template(obj metav1.Object, t *federation.Template) (federation.Object, []federation.Fault) {

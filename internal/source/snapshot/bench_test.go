@@ -30,18 +30,19 @@ func federationOf(functions, placements, clusters int, uneven bool) Contents {
 	for i := range clusters {
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i / 250), byte(i % 250)}), 443)
 		c.Objects = append(c.Objects, &federation.Cluster{Meta: federation.Meta{
-			Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name(i)}, Annotations: federation.Annotations{{Key: "nearcast.dev/address", Value: at.String()}},
+			Common: &federation.Common{Group: "cluster.karmada.io", Kind: "Cluster"}, Name: name(i), Annotations: federation.Annotations{{Key: "nearcast.dev/address", Value: at.String()}},
 		}})
 		c.Verdicts[federation.Target{Kind: federation.ProbeTCP, Addr: at}] = health.Verdict{State: health.Up, RTT: time.Millisecond, Since: c.Saved}
 	}
 	for i := range functions {
 		service := federation.Ref{Kind: "Service", Namespace: fmt.Sprint("namespace-", i%100), Name: fmt.Sprint("function-", i)}
-		meta := federation.Meta{Ref: service, UID: fmt.Sprintf("%08x-8b1c-4f6e-9d2a-5f3c7a9e1b20", i), Created: time.Unix(1_700_000_000+int64(i), 0)}
+		meta := federation.NewMeta(service)
+		meta.UID, meta.Created = federation.UIDOf(fmt.Sprintf("%08x-8b1c-4f6e-9d2a-5f3c7a9e1b20", i)), 1_700_000_000+int64(i)
 		t := &federation.Template{Meta: meta, Service: &federation.Service{TCPPort: 80, Numbers: []federation.PortNumbers{{Port: 80, Target: 8080}}}, Selector: federation.LabelsOf(map[string]string{"app": service.Name})}
 		t.Annotations = federation.Annotations{{Key: "nearcast.dev/policy", Value: "nearest"}}
 		annotation.Parse(t)
 		federation.Share(t)
-		meta.Group, meta.Kind, meta.Name = "work.karmada.io", "ResourceBinding", service.Name+"-service"
+		meta.Common, meta.Name = &federation.Common{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: service.Namespace}, service.Name+"-service"
 		b := federation.NewBinding(meta, service)
 		for p := range placements {
 			cluster, replicas := name((i+p*clusters/placements)%clusters), int32(1)

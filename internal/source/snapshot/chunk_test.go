@@ -49,7 +49,7 @@ func many(n int) (all []federation.Object) {
 	for i := range n {
 		name := fmt.Sprintf("function-%05d", i)
 		all = append(all, &federation.Template{Service: &federation.Service{}, Meta: federation.Meta{
-			Ref: federation.Ref{Kind: "Service", Namespace: fmt.Sprint("ns", i%7), Name: name}, UID: strings.Repeat("u", 36),
+			Common: &federation.Common{Kind: "Service", Namespace: fmt.Sprint("ns", i%7)}, Name: name, UID: federation.UIDOf(strings.Repeat("u", 36)),
 			Annotations: federation.Annotations{{Key: "nearcast.dev/ttl", Value: fmt.Sprint(1 + i%3)}},
 		}})
 	}
@@ -68,8 +68,8 @@ func TestChunksAreJoinedInTheirOrder(t *testing.T) {
 	}
 	for i, o := range got.Objects {
 		o, want := o.(*federation.Template), saved.Objects[i].(*federation.Template)
-		if o.Ref != want.Ref || o.TTL.Seconds() != float64(1+i%3) {
-			t.Fatalf("%d: %s, TTL %s", i, o.Ref, o.TTL)
+		if o.Ref() != want.Ref() || o.TTL.Seconds() != float64(1+i%3) {
+			t.Fatalf("%d: %s, TTL %s", i, o.Ref(), o.TTL)
 		}
 	}
 }

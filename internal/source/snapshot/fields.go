@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"strings"
+	"time"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -27,19 +28,20 @@ const lastKind = kindBackend
 
 // newObject returns an empty object of the kind; nil if there is no such kind.
 func newObject(kind uint8) federation.Object {
+	meta := federation.NewMeta(federation.Ref{})
 	switch kind {
 	case kindCluster:
-		return &federation.Cluster{}
+		return &federation.Cluster{Meta: meta}
 	case kindTemplate:
-		return &federation.Template{Service: &federation.Service{}}
+		return &federation.Template{Meta: meta, Service: &federation.Service{}}
 	case kindWorkload:
-		return &federation.Workload{}
+		return &federation.Workload{Meta: meta}
 	case kindBinding:
-		return &binding{}
+		return &binding{Meta: meta}
 	case kindExposure:
-		return &federation.MultiClusterService{}
+		return &federation.MultiClusterService{Meta: meta}
 	case kindBackend:
-		return &federation.Backend{}
+		return &federation.Backend{Meta: meta}
 	}
 	return nil
 }
@@ -120,7 +122,7 @@ func (w *wire) shape(o federation.Object) {
 		w.common(&a.Value)
 		signed(w, &a.Below)
 	})
-	w.everywhere(&m.Origin.File)
+	w.everywhere(&m.File)
 	switch o := o.(type) {
 	case *federation.Cluster:
 		w.cluster(o)
@@ -139,9 +141,9 @@ func (w *wire) shape(o federation.Object) {
 func (w *wire) own(o federation.Object) {
 	m := federation.MetaOf(o)
 	w.text(&m.Name)
-	w.text(&m.UID)
-	w.time(&m.Created)
-	signed(w, &m.Origin.Line)
+	w.uid(&m.UID)
+	w.created(&m.Created)
+	signed(w, &m.Line)
 	switch o := o.(type) {
 	case *federation.Template:
 		w.labels(&o.Selector)
@@ -151,6 +153,29 @@ func (w *wire) own(o federation.Object) {
 		w.labels(&o.PodLabels)
 	case *binding:
 		w.beginning(&o.Resource.Name, o.Name)
+	}
+}
+
+// uid is written as text, as in formats before.
+func (w *wire) uid(u *federation.UID) {
+	if w.reading {
+		*u = federation.UIDOf(string(w.octets("")))
+		return
+	}
+	var room [64]byte
+	text := u.Append(room[:0])
+	w.count(len(text), 1)
+	w.data = append(w.data, text...)
+}
+
+// created is a time in seconds, where 0 is none.
+func (w *wire) created(seconds *int64) {
+	var t time.Time
+	if *seconds != 0 {
+		t = time.Unix(*seconds, 0)
+	}
+	if w.time(&t); w.reading && !t.IsZero() {
+		*seconds = t.Unix()
 	}
 }
 

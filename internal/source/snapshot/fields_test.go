@@ -36,6 +36,9 @@ func (f *filler) fill(v reflect.Value) {
 	case *time.Time:
 		v.Set(reflect.ValueOf(time.Unix(f.n, 5)))
 		return
+	case *federation.UID:
+		v.Set(reflect.ValueOf(federation.UIDOf(fmt.Sprintf("%08x-8b1c-4f6e-9d2a-5f3c7a9e1b20", f.n))))
+		return
 	case *netip.AddrPort:
 		v.Set(reflect.ValueOf(netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:80", f.n%256))))
 		return
@@ -164,7 +167,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 // TestNumbersThatAreNotFiniteSpoilNothingElse: a cluster may report any quantities.
 func TestNumbersThatAreNotFiniteSpoilNothingElse(t *testing.T) {
 	for _, n := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		c := reread(t, Contents{Objects: []federation.Object{&federation.Cluster{Used: n, Region: "r"}}})
+		c := reread(t, Contents{Objects: []federation.Object{&federation.Cluster{Meta: federation.NewMeta(federation.Ref{}), Used: n, Region: "r"}}})
 		if got := c.Objects[0].(*federation.Cluster); got.Used != 0 || got.Region != "r" {
 			t.Errorf("%g: %+v", n, got)
 		}
@@ -175,7 +178,7 @@ func TestNumbersThatAreNotFiniteSpoilNothingElse(t *testing.T) {
 // checksum does not say who wrote them.
 func TestImpossibleValuesAreRefused(t *testing.T) {
 	seen := func(o federation.Observed) Contents {
-		b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+		b := federation.NewBinding(federation.NewMeta(federation.Ref{}), federation.Ref{})
 		b.Observe("a", o)
 		return Contents{Objects: []federation.Object{b}}
 	}
@@ -184,7 +187,7 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 	}
 	four, six := []netip.Addr{netip.MustParseAddr("192.0.2.1")}, []netip.Addr{netip.MustParseAddr("2001:db8::1")}
 	for want, c := range map[string]Contents{
-		"9 is above 3":                            {Objects: []federation.Object{&federation.Cluster{Ready: 9}}},
+		"9 is above 3":                            {Objects: []federation.Object{&federation.Cluster{Meta: federation.NewMeta(federation.Ref{}), Ready: 9}}},
 		"9 is above 2":                            seen(federation.Observed{Health: 9}),
 		"2001:db8::1 is of the wrong family":      seen(federation.Observed{LoadBalancer: federation.Endpoint{V4: six}}),
 		"192.0.2.1 is of the wrong family":        {Lookups: map[string]federation.Endpoint{"a.": {V6: four}}},
@@ -207,7 +210,7 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 
 // twice is a binding whose members are not sorted.
 func twice() *federation.Binding {
-	b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+	b := federation.NewBinding(federation.NewMeta(federation.Ref{}), federation.Ref{})
 	b.Place("b", 1)
 	b.Members = append(b.Members, federation.Member{})
 	return b

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -22,11 +23,11 @@ import (
 // item is one line: exactly one of its fields is set.
 type item struct {
 	Times    *times
-	Cluster  *federation.Cluster
-	Template *federation.Template
-	Workload *federation.Workload
+	Cluster  *cluster3
+	Template *template3
+	Workload *workload3
 	Binding  *binding3
-	Exposure *federation.MultiClusterService
+	Exposure *exposure3
 	Verdict  *verdict
 	Lookup   *lookup
 }
@@ -106,19 +107,25 @@ func (c *Contents) take(i item) error {
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
 	case i.Cluster != nil:
 		if i.Cluster.Ready > federation.ReadyUnknown {
-			return damaged("%s has the readiness %d", i.Cluster.Ref, i.Cluster.Ready)
+			return damaged("%s has the readiness %d", i.Cluster.meta3.ref(), i.Cluster.Ready)
 		}
-		i.Cluster.Gateways, i.Cluster.Coordinates, i.Cluster.Cost = nil, nil, nil // parsed again
-		c.Refused = append(c.Refused, annotation.Parse(i.Cluster)...)
-		c.Objects = append(c.Objects, i.Cluster)
+		o := &i.Cluster.Cluster
+		o.Meta = i.Cluster.meta()
+		o.Gateways, o.Coordinates, o.Cost = nil, nil, nil // parsed again
+		c.Refused = append(c.Refused, annotation.Parse(o)...)
+		c.Objects = append(c.Objects, o)
 	case i.Template != nil:
-		faults := annotation.Parse(i.Template)
-		portsOf(i.Template)
+		o := &i.Template.Template
+		o.Meta = i.Template.meta()
+		faults := annotation.Parse(o)
+		portsOf(o)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
-			c.Objects = append(c.Objects, i.Template)
+			c.Objects = append(c.Objects, o)
 		}
 	case i.Workload != nil:
-		c.Objects = append(c.Objects, i.Workload)
+		o := &i.Workload.Workload
+		o.Meta = i.Workload.meta()
+		c.Objects = append(c.Objects, o)
 	case i.Binding != nil:
 		b, err := i.Binding.binding()
 		if err != nil {
@@ -126,7 +133,9 @@ func (c *Contents) take(i item) error {
 		}
 		c.Objects = append(c.Objects, b)
 	case i.Exposure != nil:
-		c.Objects = append(c.Objects, i.Exposure)
+		o := &i.Exposure.MultiClusterService
+		o.Meta = i.Exposure.meta()
+		c.Objects = append(c.Objects, o)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
 		if v.State > health.Down {
@@ -143,9 +152,51 @@ func (c *Contents) take(i item) error {
 	return nil
 }
 
+// meta3 is a federation.Meta as the format has it. Of the types below, whose Meta it stands for, a
+// decoder sees its fields alone: they are less deep.
+type meta3 struct {
+	Group, Kind, Namespace, Name, UID string
+
+	Created     time.Time
+	Annotations federation.Annotations
+	Origin      federation.Origin
+}
+
+type (
+	cluster3 struct {
+		meta3
+		federation.Cluster
+	}
+	template3 struct {
+		meta3
+		federation.Template
+	}
+	workload3 struct {
+		meta3
+		federation.Workload
+	}
+	exposure3 struct {
+		meta3
+		federation.MultiClusterService
+	}
+)
+
+func (m *meta3) ref() federation.Ref {
+	return federation.Ref{Group: m.Group, Kind: m.Kind, Namespace: m.Namespace, Name: m.Name}
+}
+
+func (m *meta3) meta() federation.Meta {
+	meta := federation.MetaAt(m.ref(), m.Origin)
+	meta.UID, meta.Annotations = federation.UIDOf(m.UID), m.Annotations
+	if !m.Created.IsZero() {
+		meta.Created = m.Created.Unix()
+	}
+	return meta
+}
+
 // binding3 is a binding as the format has it.
 type binding3 struct {
-	federation.Meta
+	meta3
 	Resource federation.Ref
 	Members  []struct {
 		Cluster  string
@@ -158,7 +209,7 @@ type binding3 struct {
 }
 
 func (b *binding3) binding() (*federation.Binding, error) {
-	made := federation.NewBinding(b.Meta, b.Resource)
+	made := federation.NewBinding(b.meta(), b.Resource)
 	made.Evictions, made.Unscheduled = b.Evictions, brief.Text(b.Unscheduled)
 	for _, m := range b.Members {
 		if m.Placed {
@@ -168,7 +219,7 @@ func (b *binding3) binding() (*federation.Binding, error) {
 			continue
 		}
 		if m.Seen.Health > federation.Unhealthy || !sound(m.Seen.LoadBalancer) {
-			return nil, damaged("%s has a health or an address that does not exist", b.Ref)
+			return nil, damaged("%s has a health or an address that does not exist", b.ref())
 		}
 		made.Observe(m.Cluster, *m.Seen)
 	}

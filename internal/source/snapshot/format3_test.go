@@ -42,10 +42,10 @@ func TestTheFormatBeforeIsReadWhole(t *testing.T) {
 		t.Errorf("%+v\nwant %+v", c.Verdicts, want.Verdicts)
 	}
 	for _, o := range c.Objects {
-		federation.MetaOf(o).Origin.File = "" // it was in another folder
+		federation.MetaOf(o).File = "" // it was in another folder
 	}
 	for _, o := range want.Objects {
-		federation.MetaOf(o).Origin.File = ""
+		federation.MetaOf(o).File = ""
 	}
 	if got, want := state(c.Objects), state(want.Objects); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
@@ -62,7 +62,7 @@ func TestABindingOfTheFormatBeforeIsReadWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := federation.NewBinding(federation.Meta{Ref: federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}},
+	want := federation.NewBinding(federation.NewMeta(federation.Ref{Group: "work.karmada.io", Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}),
 		federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"})
 	want.Evictions, want.Unscheduled = []federation.Eviction{{Cluster: "c"}}, "none fits"
 	want.Place("a", 0)

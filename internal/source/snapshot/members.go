@@ -29,7 +29,7 @@ const leastMember = 3
 
 // readMembers returns what writeMembers wrote.
 func (w *wire) readMembers() []federation.Member {
-	b := federation.NewBinding(federation.Meta{}, federation.Ref{})
+	b := federation.Binding{Placing: &federation.Placing{}}
 	b.Members = make([]federation.Member, 0, w.count(0, leastMember))
 	var o federation.Observed
 	for last := ""; len(w.data) > 0; {

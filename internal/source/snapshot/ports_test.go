@@ -25,7 +25,7 @@ func TestAServiceOfAnOlderVersionIsProbedAsBefore(t *testing.T) {
 		"an Ingress":          {"Ingress", 443, nil, nil},
 	} {
 		f := &federation.Template{
-			Meta: federation.Meta{Ref: federation.Ref{Kind: c.kind}}, Service: &federation.Service{TCPPort: c.tcp, Numbers: c.has},
+			Meta: federation.NewMeta(federation.Ref{Kind: c.kind}), Service: &federation.Service{TCPPort: c.tcp, Numbers: c.has},
 			Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 9100}, Fixed: at(8443)},
 		}
 		if portsOf(f); !slices.Equal(f.Numbers, c.want) {

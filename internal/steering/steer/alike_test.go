@@ -17,7 +17,7 @@ import (
 func alikeState() *federation.State {
 	s := &federation.State{}
 	for i := range 8 {
-		s.Clusters = append(s.Clusters, federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Name: fmt.Sprint("c", i)}}, Region: fmt.Sprint("r", i/4), Ready: federation.ReadyTrue})
+		s.Clusters = append(s.Clusters, federation.Cluster{Meta: federation.NewMeta(federation.Ref{Name: fmt.Sprint("c", i)}), Region: fmt.Sprint("r", i/4), Ready: federation.ReadyTrue})
 	}
 	list := func(of ...int) (all federation.Placements) {
 		for _, c := range of {
@@ -36,7 +36,7 @@ func alikeState() *federation.State {
 	for i := range 24 * 100 {
 		all = append(all, &federation.Function{
 			Template: &federation.Template{
-				Meta:      federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: fmt.Sprint("ns", i/24%5), Name: fmt.Sprint("f", i)}},
+				Meta:      federation.NewMeta(federation.Ref{Kind: "Service", Namespace: fmt.Sprint("ns", i/24%5), Name: fmt.Sprint("f", i)}),
 				Annotated: &federation.Annotated{Policy: rules[i/2%4], Weights: weights[i/8%3]},
 			},
 			Placements: lists[i%2], Unusual: &federation.Unusual{},

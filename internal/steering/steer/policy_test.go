@@ -44,7 +44,7 @@ func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
 func TestStickyDoesNotNumberClusters(t *testing.T) {
 	before := compile(world(function(federation.Annotated{Policy: written("weighted sticky")})), "mk-core")
 	state := world(function(federation.Annotated{Policy: written("weighted sticky")}))
-	added := federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: "aa"}}, Region: "aa"}
+	added := federation.Cluster{Meta: federation.NewMeta(federation.Ref{Kind: "Cluster", Name: "aa"}), Region: "aa"}
 	state.Clusters = append([]federation.Cluster{added}, state.Clusters...)
 	f := state.Functions.At(0)
 	for i := range f.Placements {

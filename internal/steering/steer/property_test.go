@@ -20,7 +20,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 	n := rapid.IntRange(1, 70).Draw(t, "clusters")
 	for i := range n {
 		c := federation.Cluster{
-			Meta:   federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: string([]byte{'a' + byte(i/26), 'a' + byte(i%26)})}},
+			Meta:   federation.NewMeta(federation.Ref{Kind: "Cluster", Name: string([]byte{'a' + byte(i/26), 'a' + byte(i%26)})}),
 			Region: rapid.SampledFrom([]string{"", "mk", "us", "de"}).Draw(t, "region"),
 			Used:   rapid.SampledFrom([]float64{0, 0.9, 1}).Draw(t, "used"),
 		}

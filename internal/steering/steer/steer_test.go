@@ -21,7 +21,7 @@ import (
 
 // function is declared by the template, and not placed yet.
 func function(a federation.Annotated) *federation.Function {
-	return &federation.Function{Template: &federation.Template{Annotated: &a}, Unusual: &federation.Unusual{}}
+	return &federation.Function{Template: &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Annotated: &a}, Unusual: &federation.Unusual{}}
 }
 
 // world is the paper's federation with functions placed in every cluster but mk-core.
@@ -29,7 +29,7 @@ func world(functions ...*federation.Function) *federation.State {
 	at := func(lat, lon float64) *federation.Coordinates { return &federation.Coordinates{Lat: lat, Lon: lon} }
 	c := func(name, region, zone string, where *federation.Coordinates) federation.Cluster {
 		return federation.Cluster{
-			Meta:   federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: name}},
+			Meta:   federation.NewMeta(federation.Ref{Kind: "Cluster", Name: name}),
 			Region: region, Zones: []string{zone}, Coordinates: where, Ready: federation.ReadyTrue,
 		}
 	}
@@ -39,7 +39,7 @@ func world(functions ...*federation.Function) *federation.State {
 		c("us-azure", "us", "us-east", at(37.37, -79.81)),
 	}, Functions: vectorOf(functions...)}
 	for i, f := range functions {
-		f.Ref = federation.Ref{Kind: "Service", Namespace: "demo", Name: fmt.Sprint("f", i)}
+		f.Meta = federation.NewMeta(federation.Ref{Kind: "Service", Namespace: "demo", Name: fmt.Sprint("f", i)})
 		for _, cluster := range []int{0, 1, 2, 4} {
 			addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(cluster)})
 			f.Placements = append(f.Placements, &federation.Placement{

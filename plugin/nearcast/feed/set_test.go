@@ -293,7 +293,7 @@ func TestAllMeansEveryRegion(t *testing.T) {
 		if !strings.Contains(log.String(), "no cluster and no location has the region nowhere") {
 			t.Errorf("%q", log)
 		}
-		w.store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "n"}}, Region: "nowhere"}))
+		w.store.Put(staging.Whole(&federation.Cluster{Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "n"}), Region: "nowhere"}))
 		w.publish()
 		time.Sleep(time.Second)
 		if h := s.history(t, "nowhere"); h == nil || h.text(policy) == "" {

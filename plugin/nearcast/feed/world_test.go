@@ -45,7 +45,7 @@ func newWorld() *world {
 	w := &world{store: staging.NewStore(), down: map[netip.Addr]bool{}, next: make(chan struct{})}
 	for i, region := range regions {
 		w.store.Put(staging.Whole(&federation.Cluster{
-			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: region}}, Region: region,
+			Meta: federation.NewMeta(federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: region}), Region: region,
 			Coordinates: &federation.Coordinates{Lat: 10, Lon: float64(10 * i)},
 		}))
 
@@ -61,9 +61,9 @@ func address(function, region int) netip.Addr {
 // declare places the function in the clusters of the regions; edit may be nil.
 func (w *world) declare(function int, edit func(*federation.Template), in ...int) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
-	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, Service: &federation.Service{TCPPort: 80}, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
+	t := &federation.Template{Meta: federation.NewMeta(ref), Service: &federation.Service{TCPPort: 80}, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
 	t.Fixed = map[string]map[string]federation.Endpoint{"": {}}
-	b := federation.NewBinding(federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name}}, ref)
+	b := federation.NewBinding(federation.NewMeta(federation.Ref{Kind: "ResourceBinding", Namespace: ref.Namespace, Name: ref.Name}), ref)
 	for _, r := range in {
 		t.Fixed[""][regions[r]] = federation.Endpoint{V4: []netip.Addr{address(function, r)}}
 		b.Place(regions[r], 1)
