@@ -83,10 +83,10 @@ func TestAHangingDiskDoesNotPreventAnExit(t *testing.T) {
 		if s.drains.file.Save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "has not been written yet") {
 			t.Errorf("control: got %v, %q", err, s.Status().DrainsUnsaved)
 		}
-		told := time.Now()
+		signalled := time.Now()
 		cancel()
-		if err := <-ended; err != nil || time.Since(told) > closing {
-			t.Errorf("it stopped after %s: %v", time.Since(told), err)
+		if err := <-ended; err != nil || time.Since(signalled) > closing {
+			t.Errorf("it stopped after %s: %v", time.Since(signalled), err)
 		}
 		close(mended)
 		synctest.Wait()

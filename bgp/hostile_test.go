@@ -180,7 +180,7 @@ func play(t *testing.T, h history, evil string, without bool) (all []seen) {
 			p.declare <- w.declared()
 			synctest.Wait()
 			for range 2 { // as the resolver tells them again
-				p.hint(t, w.told())
+				p.hint(t, w.sent())
 				time.Sleep(settles / 2)
 			}
 			synctest.Wait()
@@ -250,7 +250,7 @@ func (w *declarations) declared() cluster.Declared {
 	return d
 }
 
-func (w *declarations) told() []hint.Hint {
+func (w *declarations) sent() []hint.Hint {
 	all := []hint.Hint{}
 	for _, namespace := range slices.Sorted(maps.Keys(w.hints)) {
 		all = append(all, w.hints[namespace]...)

@@ -87,7 +87,7 @@ func (n *station) damages() {
 // drained takes what the speaker says of its drains after they changed, and whether it says
 // that they are on disk.
 func (n *station) drained(st Status) {
-	n.told = st.Drains
+	n.wantDrains = st.Drains
 	n.disk.kept = append(n.disk.kept, slices.Clone(st.Drains))
 	if st.DrainsUnsaved == "" {
 		n.disk.kept = n.disk.kept[len(n.disk.kept)-1:]
@@ -110,7 +110,7 @@ func (n *station) wantKept() {
 	if st.DrainsUnsaved != "" {
 		n.disk.kept = append(n.disk.kept, nil) // a damaged file was set aside
 	}
-	n.told = st.Drains
+	n.wantDrains = st.Drains
 }
 
 // sameDrains compares those that have not ended.

@@ -9,7 +9,7 @@ import (
 func (n *station) ends(last bool) {
 	dwells := n.force.dwell + n.force.linger
 	n.signalled()
-	from := n.toldAt
+	from := n.signalledAt
 	n.troubled, n.clings = false, 0
 	n.trouble()
 	for range n.n("meanwhile", 3) {

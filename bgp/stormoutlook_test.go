@@ -99,7 +99,7 @@ func (n *station) outlook(a netip.Addr) (states []vip.State, why string) {
 
 // leaving reports whether a drain or a hint moves the address, and whether one did a moment ago.
 func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
-	for _, d := range n.told {
+	for _, d := range n.wantDrains {
 		switch {
 		case !d.Covers(a):
 		case !d.Ended(now):
@@ -121,7 +121,7 @@ func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
 // returned reports whether a drain or a hint of the address may have ended since all had settled.
 func (n *station) returned(a netip.Addr) bool {
 	since := n.settled.Add(-unsure)
-	for _, d := range n.told {
+	for _, d := range n.wantDrains {
 		if d.Covers(a) && d.Ended(time.Now()) && d.Until.After(since) {
 			return true
 		}

@@ -33,14 +33,14 @@ type station struct {
 	disk   disk
 
 	// The speaker that runs, and how it is ended.
-	speaker *speaker
-	life    *life
-	cancel  context.CancelFunc
-	hurry   chan struct{}
-	reload  chan struct{}
-	ended   chan end
-	toldAt  time.Time // when it was asked to end; zero if it was not
-	reloads map[bool]int
+	speaker     *speaker
+	life        *life
+	cancel      context.CancelFunc
+	hurry       chan struct{}
+	reload      chan struct{}
+	ended       chan end
+	signalledAt time.Time // when it was asked to end; zero if it was not
+	reloads     map[bool]int
 	// troubled is set if something fails while the speaker stops.
 	troubled bool
 	// clings is how many routes could not be withdrawn then, at the most.
@@ -52,7 +52,7 @@ type station struct {
 	config       *config.Config // of force
 	services     [3]service
 	taint        string
-	told         []vip.Drain
+	wantDrains   []vip.Drain
 	hints        []hint.Hint
 	hintsEnd     time.Time
 
@@ -130,7 +130,7 @@ func (n *station) starts() {
 	n.machine.mu.Unlock()
 	n.hurry, n.reload, n.ended = make(chan struct{}), make(chan struct{}, 1), make(chan end, 1)
 	n.reloads = map[bool]int{}
-	n.counts, n.before, n.owners, n.sight, n.toldAt, n.blinds = map[netip.Addr]*count{}, map[netip.Addr]vip.Status{}, map[netip.Addr]string{}, never, time.Time{}, n.blind
+	n.counts, n.before, n.owners, n.sight, n.signalledAt, n.blinds = map[netip.Addr]*count{}, map[netip.Addr]vip.Status{}, map[netip.Addr]string{}, never, time.Time{}, n.blind
 	if !n.calm {
 		n.loseCount()
 	}
@@ -210,7 +210,7 @@ func (n *station) call(method, path string, query url.Values, body any) (st Stat
 	case http.StatusBadRequest:
 		return st, false
 	}
-	if n.toldAt.IsZero() {
+	if n.signalledAt.IsZero() {
 		n.Errorf("%s %s: %d %s", method, path, reply.Code, reply.Body)
 	}
 	return st, false
@@ -236,7 +236,7 @@ func (n *station) rereads() {
 
 // signalled tells the speaker to end.
 func (n *station) signalled() {
-	n.toldAt = time.Now()
+	n.signalledAt = time.Now()
 	n.cancel()
 }
 
@@ -253,7 +253,7 @@ func (n *station) latest(from time.Time, dwells time.Duration) time.Time {
 func (n *station) awaited(latest time.Time) {
 	end := <-n.ended // one that never comes is a deadlock of the bubble
 	if end.err != nil || end.at.After(latest) {
-		n.Errorf("site %d stopped %s after the signal, want at most %s: %v", n.number, end.at.Sub(n.toldAt), latest.Sub(n.toldAt), end.err)
+		n.Errorf("site %d stopped %s after the signal, want at most %s: %v", n.number, end.at.Sub(n.signalledAt), latest.Sub(n.signalledAt), end.err)
 	}
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()

@@ -89,7 +89,7 @@ func (n *station) drains() {
 
 // dwells has routes stay for the dwell, whatever leaves.
 func (n *station) dwells() {
-	if n.toldAt.IsZero() {
+	if n.signalledAt.IsZero() {
 		n.keeps("it is only draining, which takes a dwell", time.Now().Add(n.force.dwell))
 	}
 }
@@ -131,7 +131,7 @@ func (n *station) rewrites() {
 	for range 1 + n.n("changes", 1) {
 		next.change(n.storm, n.number)
 	}
-	if !n.toldAt.IsZero() {
+	if !n.signalledAt.IsZero() {
 		next.dwell, next.linger = 4*time.Second, 4*time.Second // which must prolong no end
 	}
 	faults := []string{"", "", "", "vipps: []\n", "asn: 64513\n", "aggregates: 7\n"}
@@ -140,7 +140,7 @@ func (n *station) rewrites() {
 	n.write0(next)
 	n.rereads()
 	n.reloads[next.fault == ""]++
-	if !n.toldAt.IsZero() || next.fault != "" {
+	if !n.signalledAt.IsZero() || next.fault != "" {
 		return
 	}
 	cfg, err := config.Load(n.path())
@@ -217,7 +217,7 @@ func (n *station) announcerFails() {
 
 func (n *station) diskChanges() {
 	if n.n("damage", 4) == 0 {
-		if n.damages(); n.toldAt.IsZero() && n.coin("restart then") {
+		if n.damages(); n.signalledAt.IsZero() && n.coin("restart then") {
 			n.restarts()
 		}
 		return

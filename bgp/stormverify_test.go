@@ -219,8 +219,8 @@ func (n *station) verifyAggregate(p netip.Prefix, g vip.AggregateStatus, st Stat
 // disk where they are.
 func (n *station) verifyDrains(st Status) {
 	now := time.Now()
-	if !sameDrains(st.Drains, n.told, now) {
-		n.Errorf("site %d: got drains %v, want %v", n.number, st.Drains, n.told)
+	if !sameDrains(st.Drains, n.wantDrains, now) {
+		n.Errorf("site %d: got drains %v, want %v", n.number, st.Drains, n.wantDrains)
 	}
 	raw, _ := os.ReadFile(filepath.Join(n.state(), "bgp-drains.json")) // none is an empty one
 	var saved []vip.Drain

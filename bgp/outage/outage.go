@@ -115,16 +115,16 @@ func Explain(s Subject, a Attempt) Verdict {
 
 // Since adds to a verdict what the router reported earlier in the same outage: after a NOTIFICATION
 // many routers only close connections, and the first message is the one that explains why.
-func Since(v Verdict, told Verdict) Verdict {
-	if told.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == session.OwnAddress {
+func Since(v Verdict, earlier Verdict) Verdict {
+	if earlier.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == session.OwnAddress {
 		return v
 	}
-	v.Received = told.Received
+	v.Received = earlier.Received
 	if v.Reason == session.Rejected || v.Reason == session.Closed {
-		v.Reason, v.Text = told.Reason, told.Text+"; since then it closes each connection"
+		v.Reason, v.Text = earlier.Reason, earlier.Text+"; since then it closes each connection"
 		return v
 	}
-	v.Text += fmt.Sprintf("; the router had sent NOTIFICATION %s", told.Received)
+	v.Text += fmt.Sprintf("; the router had sent NOTIFICATION %s", earlier.Received)
 	return v
 }
 

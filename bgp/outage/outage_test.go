@@ -27,7 +27,7 @@ func subject(change func(*Subject)) Subject {
 	return s
 }
 
-func told(code, subcode uint8, data ...byte) Attempt {
+func received(code, subcode uint8, data ...byte) Attempt {
 	return Attempt{Received: &Notification{code, subcode, data}}
 }
 
@@ -45,24 +45,24 @@ func TestEachCauseSaysWhatToChangeAndWhere(t *testing.T) {
 		reason  session.Reason
 		words   []string
 	}{
-		{"AS on the router", nil, told(2, 2), "received-bad-peer-as", []string{"OPEN Message Error/Bad Peer AS (2/2)", "64512", "on the router", "192.0.2.11"}},
+		{"AS on the router", nil, received(2, 2), "received-bad-peer-as", []string{"OPEN Message Error/Bad Peer AS (2/2)", "64512", "on the router", "192.0.2.11"}},
 		{"AS in the file", nil, Attempt{Sent: &Notification{Code: 2, Subcode: 2}, Open: &Open{ASN: 64999}}, "sent-bad-peer-as", []string{"AS 64999", "set asn: 64999", "in the file"}},
 		{"AS in the file, no OPEN seen", nil, Attempt{Sent: &Notification{Code: 2, Subcode: 2}}, "sent-bad-peer-as", []string{"an AS other than 64500", "in the file"}},
-		{"hold time", nil, told(2, 6), "received-unacceptable-hold-time", []string{"9s", "holdTime", "minimum-holdtime"}},
-		{"router ID", nil, told(2, 3), "received-bad-bgp-identifier", []string{"192.0.2.11", "routerID"}},
+		{"hold time", nil, received(2, 6), "received-unacceptable-hold-time", []string{"9s", "holdTime", "minimum-holdtime"}},
+		{"router ID", nil, received(2, 3), "received-bad-bgp-identifier", []string{"192.0.2.11", "routerID"}},
 		{"same router ID at both ends", nil, Attempt{Received: &Notification{Code: 2, Subcode: 3}, Open: &Open{RouterID: netip.MustParseAddr("192.0.2.11")}}, "received-bad-bgp-identifier", []string{"both ends have router ID 192.0.2.11"}},
-		{"family", nil, told(2, 7, 1, 4, 0, 1, 0, 1), "received-unsupported-capability", []string{"ipv4 is not activated", "activate", "families"}},
-		{"another family", nil, told(2, 7, 1, 4, 0, 2, 0, 1), "received-unsupported-capability", []string{"requires ipv6", "[ipv4]"}},
-		{"role", nil, told(2, 11), "received-role-mismatch", []string{"RFC 9234", "on the router"}},
-		{"shutdown", nil, told(6, 2, append([]byte{7}, "CHG1234"...)...), "received-administrative-shutdown", []string{`Cease/Administrative Shutdown (6/2) "CHG1234"`, "no neighbor 192.0.2.11 shutdown"}},
-		{"shutdown in a hard reset", nil, told(6, 9, append([]byte{6, 2, 3}, "bye"...)...), "received-hard-reset", []string{`Administrative Shutdown (6/2) "bye"`, "shut down by its operator"}},
-		{"prefixes", nil, told(6, 1, 0, 1, 1, 0, 0, 0, 5), "received-maximum-number-of-prefixes-reached", []string{"limit of 5 for ipv4", "maximum-prefix"}},
-		{"removed", nil, told(6, 3), "received-peer-de-configured", []string{"removed on the router", "remote-as 64512"}},
-		{"rejected by name", nil, told(6, 5), "received-connection-rejected", []string{"localAddress"}},
-		{"BFD", nil, told(6, 10), "received-bfd-down", []string{"UDP 3784"}},
+		{"family", nil, received(2, 7, 1, 4, 0, 1, 0, 1), "received-unsupported-capability", []string{"ipv4 is not activated", "activate", "families"}},
+		{"another family", nil, received(2, 7, 1, 4, 0, 2, 0, 1), "received-unsupported-capability", []string{"requires ipv6", "[ipv4]"}},
+		{"role", nil, received(2, 11), "received-role-mismatch", []string{"RFC 9234", "on the router"}},
+		{"shutdown", nil, received(6, 2, append([]byte{7}, "CHG1234"...)...), "received-administrative-shutdown", []string{`Cease/Administrative Shutdown (6/2) "CHG1234"`, "no neighbor 192.0.2.11 shutdown"}},
+		{"shutdown in a hard reset", nil, received(6, 9, append([]byte{6, 2, 3}, "bye"...)...), "received-hard-reset", []string{`Administrative Shutdown (6/2) "bye"`, "shut down by its operator"}},
+		{"prefixes", nil, received(6, 1, 0, 1, 1, 0, 0, 0, 5), "received-maximum-number-of-prefixes-reached", []string{"limit of 5 for ipv4", "maximum-prefix"}},
+		{"removed", nil, received(6, 3), "received-peer-de-configured", []string{"removed on the router", "remote-as 64512"}},
+		{"rejected by name", nil, received(6, 5), "received-connection-rejected", []string{"localAddress"}},
+		{"BFD", nil, received(6, 10), "received-bfd-down", []string{"UDP 3784"}},
 		{"our hold timer", nil, Attempt{Established: true, Sent: &Notification{Code: 4}}, "sent-hold-timer-expired", []string{"nothing was received from the router for 9s"}},
-		{"its hold timer", nil, told(4, 0), "received-hold-timer-expired", []string{"Hold Timer Expired (4/0)", "received nothing from this speaker"}},
-		{"unassigned code", nil, told(99, 7), "received-unknown", []string{"Unknown (99/7)"}},
+		{"its hold timer", nil, received(4, 0), "received-hold-timer-expired", []string{"Hold Timer Expired (4/0)", "received nothing from this speaker"}},
+		{"unassigned code", nil, received(99, 7), "received-unknown", []string{"Unknown (99/7)"}},
 		{"unread", nil, Attempt{Unread: true}, session.Unread, []string{"CAP_NET_RAW"}},
 		{"refused", nil, Attempt{Connect: syscall.ECONNREFUSED}, session.Refused, []string{"nothing listens at 192.0.2.1 port 179", "on the router"}},
 		{"host on the link", nil, Attempt{Connect: syscall.EHOSTUNREACH}, session.NoHost, []string{"does not answer on its link", "VLAN"}},
@@ -108,7 +108,7 @@ func TestEachCauseSaysWhatToChangeAndWhere(t *testing.T) {
 // shutdown, close each connection.
 func TestTheFirstNotificationIsKeptWhileTheRouterOnlyClosesConnections(t *testing.T) {
 	s := subject(nil)
-	first := Explain(s, told(6, 1, 0, 1, 1, 0, 0, 0, 5))
+	first := Explain(s, received(6, 1, 0, 1, 1, 0, 0, 0, 5))
 	v := Since(Explain(s, Attempt{Closed: true}), first)
 	if v.Reason != first.Reason || v.Received != first.Received || !strings.Contains(v.Text, "since then it closes each connection") {
 		t.Errorf("%+v", v)

@@ -58,11 +58,11 @@ type history struct {
 	*ground
 	p *process
 
-	disabled map[string]bool
-	fault    bool
-	told     []vip.Drain
-	kept     [][]vip.Drain // one of which is on disk
-	damaged  bool
+	disabled   map[string]bool
+	fault      bool
+	wantDrains []vip.Drain
+	kept       [][]vip.Drain // one of which is on disk
+	damaged    bool
 }
 
 const (
@@ -145,7 +145,7 @@ func (h *history) restarted() {
 	if !h.damaged && len(h.kept) > 0 && !slices.ContainsFunc(h.kept, func(all []vip.Drain) bool { return same(all, st.Drains) }) {
 		h.Errorf("after a restart: drains %v, want one of %v, which were saved", st.Drains, h.kept)
 	}
-	h.told, h.kept, h.damaged = st.Drains, [][]vip.Drain{st.Drains}, false
+	h.wantDrains, h.kept, h.damaged = st.Drains, [][]vip.Drain{st.Drains}, false
 	if st.DrainsUnsaved != "" {
 		h.kept = append(h.kept, nil) // a damaged file was set aside
 	}
@@ -160,7 +160,7 @@ func same(a, b []vip.Drain) bool {
 // work.
 func (h *history) stays() (all []string) {
 	for _, addr := range everyVIP {
-		drained := slices.ContainsFunc(h.told, func(d vip.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == addr })
+		drained := slices.ContainsFunc(h.wantDrains, func(d vip.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == addr })
 		if !h.disabled[addr] && !drained {
 			all = append(all, addr)
 		}
@@ -200,8 +200,8 @@ func (h *history) settles() {
 		if want := h.wants(); !slices.Equal(table, want) || !slices.Equal(shown, want) {
 			return fmt.Errorf("the router has %v, the status %v, want %v; %+v", table, shown, want, st)
 		}
-		if !same(st.Drains, h.told) {
-			return fmt.Errorf("drains: got %v, want %v", st.Drains, h.told)
+		if !same(st.Drains, h.wantDrains) {
+			return fmt.Errorf("drains: got %v, want %v", st.Drains, h.wantDrains)
 		}
 		return h.saved(st)
 	})
@@ -273,7 +273,7 @@ func (h *history) drained(method string) {
 	if err != nil {
 		return // no such drain, or the speaker is exiting
 	}
-	h.told = st.Drains
+	h.wantDrains = st.Drains
 	if h.kept = append(h.kept, st.Drains); st.DrainsUnsaved == "" {
 		h.kept, h.damaged = h.kept[len(h.kept)-1:], false
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // pool holds the running Sites by source: the newest one, and earlier ones until they are
-// released.
+// released. Unlike the pools of feeds, policy zones and listeners, it starts a second Site
+// beside the first if the configuration differs, and the second inherits from the first.
 var pool = struct {
 	sync.Mutex
 	newest map[string]*Site

@@ -148,7 +148,7 @@ func (r *report) judgeProtocol(d *Designation, protocol string, asked []netip.Ad
 	carrier, port := carriers[protocol], strconv.Itoa(int(d.PortOf(protocol)))
 	var serving []caddyfile.ServerBlock
 	for _, block := range r.all {
-		if slices.Contains(blocks.ServedOver(carrier, block.Keys), blocks.Zone{Name: ".", Port: port}) {
+		if slices.Contains(blocks.ServedOver(carrier, block.Keys), blocks.ServedZone{Name: ".", Port: port}) {
 			serving = append(serving, block)
 		}
 	}

@@ -74,14 +74,14 @@ func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 	if len(mine) == 0 {
 		return "the block does not serve unencrypted DNS"
 	}
-	if slices.ContainsFunc(mine, func(z blocks.Zone) bool { return z.Port == "0" }) {
+	if slices.ContainsFunc(mine, func(z blocks.ServedZone) bool { return z.Port == "0" }) {
 		return "the server listens on port 0, an arbitrary free port that clients cannot know"
 	}
 	if len(all[b.index].Tokens["view"]) > 0 {
 		return "its view may hand a query to another block, which may block on I/O"
 	}
 	for i, other := range all {
-		if name := intruder(other); name != "" && slices.ContainsFunc(blocks.Served(other.Keys), func(z blocks.Zone) bool { return atPortOf(mine, z) }) {
+		if name := intruder(other); name != "" && slices.ContainsFunc(blocks.Served(other.Keys), func(z blocks.ServedZone) bool { return atPortOf(mine, z) }) {
 			return fmt.Sprintf("the plugin %s changes how this port is read or written", name)
 		}
 		if i == b.index {
@@ -98,7 +98,7 @@ func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 	}
 	// Blocks for zones above this one's answer for none of its names.
 	b.others = slices.DeleteFunc(b.others, func(zone string) bool {
-		return !slices.ContainsFunc(mine, func(z blocks.Zone) bool { return domain.Under([]byte(zone), z.Name) })
+		return !slices.ContainsFunc(mine, func(z blocks.ServedZone) bool { return domain.Under([]byte(zone), z.Name) })
 	})
 	return ""
 }
@@ -136,8 +136,8 @@ func intruder(b caddyfile.ServerBlock) string {
 	return ""
 }
 
-func atPortOf(mine []blocks.Zone, z blocks.Zone) bool {
-	return slices.ContainsFunc(mine, func(m blocks.Zone) bool { return m.Port == z.Port })
+func atPortOf(mine []blocks.ServedZone, z blocks.ServedZone) bool {
+	return slices.ContainsFunc(mine, func(m blocks.ServedZone) bool { return m.Port == z.Port })
 }
 
 // address is an address to answer on, with the CoreDNS server that listens there.

@@ -48,7 +48,8 @@ type active struct {
 	counters  counters
 }
 
-// listeners are the listeners of this process, by address.
+// listeners are the listeners of this process, by address. Unlike the pools of sites, feeds and policy zones, which hand
+// on state from a predecessor, this one has several configurations at one open socket, the newest of which serves.
 var listeners = struct {
 	mu  sync.Mutex
 	all map[netip.AddrPort]*listener

@@ -31,7 +31,7 @@ func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.M
 	}
 	who := feed.Identity{Source: client.Source(w.RemoteAddr())}
 	who.Key, who.Algorithm = signature.By(ctx)
-	var zone feed.Zone
+	var zone feed.ClientZone
 	var may bool
 	switch {
 	case policies:

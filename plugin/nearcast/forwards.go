@@ -65,7 +65,7 @@ func leadsTo(carrier, to string, block caddyfile.ServerBlock) bool {
 	if !slices.Contains(bound, addr) && (!everywhere || !addr.IsLoopback()) {
 		return false
 	}
-	return slices.ContainsFunc(blocks.ServedOver(carrier, block.Keys), func(z blocks.Zone) bool { return z.Port == port })
+	return slices.ContainsFunc(blocks.ServedOver(carrier, block.Keys), func(z blocks.ServedZone) bool { return z.Port == port })
 }
 
 // aliasing are the plugins behind cache that resolve the targets of their own aliases inside the server.
@@ -107,8 +107,8 @@ func sameServer(a, b caddyfile.ServerBlock) bool {
 	}
 	return slices.ContainsFunc([]string{transport.DNS, transport.TLS, transport.HTTPS, transport.HTTPS3, transport.QUIC, transport.GRPC}, func(carrier string) bool {
 		theirs := blocks.ServedOver(carrier, b.Keys)
-		return slices.ContainsFunc(blocks.ServedOver(carrier, a.Keys), func(z blocks.Zone) bool {
-			return slices.ContainsFunc(theirs, func(o blocks.Zone) bool { return o.Port == z.Port })
+		return slices.ContainsFunc(blocks.ServedOver(carrier, a.Keys), func(z blocks.ServedZone) bool {
+			return slices.ContainsFunc(theirs, func(o blocks.ServedZone) bool { return o.Port == z.Port })
 		})
 	})
 }

@@ -40,7 +40,7 @@ func Check(path string) (faults, doubts []error) {
 }
 
 // checkFile reads a zone file.
-func checkFile(z *zone) (faults, doubts []error) {
+func checkFile(z *configuredZone) (faults, doubts []error) {
 	if z.origin.file == "" {
 		return nil, nil
 	}

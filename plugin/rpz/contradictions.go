@@ -32,7 +32,7 @@ func (s *stanza) unused(line int, text string) error {
 }
 
 // contradiction says why a key of the zone has no effect, or returns "" if it has one.
-func (z *zone) contradiction(key string, block *settings) string {
+func (z *configuredZone) contradiction(key string, block *settings) string {
 	switch o := &z.override; {
 	case key == "log" && !z.quiet && block.log == 0:
 		return "`yes` has no effect with `log 0` of the block"

@@ -161,7 +161,7 @@ func (t *trace) consulted(from netip.Addr) []Consulted {
 	for at, z := range t.handler.zones {
 		matched := false
 		for n := range t.hits {
-			if hit := &t.hits[n]; hit.policy.zone == z {
+			if hit := &t.hits[n]; hit.policy.configuredZone == z {
 				all, matched = append(all, hit.consulted()), true
 			}
 		}
@@ -176,7 +176,7 @@ func (t *trace) consulted(from netip.Addr) []Consulted {
 // place returns the index of the hit's zone.
 func (t *trace) place(h *traced) int {
 	for at, z := range t.handler.zones {
-		if h.policy.zone == z {
+		if h.policy.configuredZone == z {
 			return at
 		}
 	}
@@ -184,7 +184,7 @@ func (t *trace) place(h *traced) int {
 }
 
 // consultedOf begins with what is known of the zone.
-func consultedOf(z *zone) Consulted {
+func consultedOf(z *configuredZone) Consulted {
 	c := Consulted{Zone: z.name, From: z.origin.String()}
 	if rules, _ := z.source.generation(); rules != nil {
 		c.Serial, c.Since = rules.Serial(), z.source.usedSince()
@@ -194,11 +194,11 @@ func consultedOf(z *zone) Consulted {
 
 // consulted describes a matching rule.
 func (h *traced) consulted() Consulted {
-	c := consultedOf(h.policy.zone)
+	c := consultedOf(h.policy.configuredZone)
 	c.Serial = h.policy.rules.Serial()
 	c.Trigger, c.Rule, c.Name = h.match.Trigger().String(), h.match.Owner(h.policy.rules), h.name
 	c.Action, c.Verdict = h.action.String(), VerdictApplied
-	z := h.policy.zone
+	z := h.policy.configuredZone
 	o := z.override
 	spared := o.kind == overrideDisabled || o.spares(h.match)
 	if spared {
@@ -230,7 +230,7 @@ func textsOf(records []dns.RR) (texts []string) {
 }
 
 // offReason says by which command the zone is disabled.
-func offReason(z *zone) string {
+func offReason(z *configuredZone) string {
 	d, off := disabled.get(z.name)
 	if !off {
 		return "it was disabled while the query was answered"
@@ -239,7 +239,7 @@ func offReason(z *zone) string {
 }
 
 // passedOver describes a zone without a matching rule; after says that an earlier zone decided.
-func (t *trace) passedOver(z *zone, from netip.Addr, after bool) Consulted {
+func (t *trace) passedOver(z *configuredZone, from netip.Addr, after bool) Consulted {
 	c := consultedOf(z)
 	rules, loaded := z.source.generation()
 	_, off := disabled.get(z.name)

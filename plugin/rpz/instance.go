@@ -14,8 +14,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
-// pool holds the running sources. It differs from the pools of sites, feeds and sockets in what a successor takes over
-// and from whom, and so shares no code with them but a count.
+// pool holds the running sources. Unlike the pools of sites, feeds and listeners, it lets a new source start with the
+// zone that another source of the same name has loaded, unless the configuration holds both.
 var pool = struct {
 	sync.Mutex
 	uses map[*source]int

@@ -64,7 +64,7 @@ func parseMaxTTL(to *time.Duration, args []string) error {
 	return nil
 }
 
-func (z *zone) parseMaxTTL(args []string) error {
+func (z *configuredZone) parseMaxTTL(args []string) error {
 	z.own.maxTTL = new(time.Duration)
 	return parseMaxTTL(z.own.maxTTL, args)
 }
@@ -109,7 +109,7 @@ func (s *settings) parseState(args []string) (err error) {
 }
 
 // parseFile takes a path. The file need not exist yet: a list may be downloaded later.
-func (z *zone) parseFile(args []string) (err error) {
+func (z *configuredZone) parseFile(args []string) (err error) {
 	path, err := arguments.One(args, "a path")
 	if err == nil {
 		z.origin.file, err = filepath.Abs(path)
@@ -118,7 +118,7 @@ func (z *zone) parseFile(args []string) (err error) {
 }
 
 // parsePrimary takes ADDRESS... [key NAME [ALGORITHM]].
-func (z *zone) parsePrimary(args []string) (err error) {
+func (z *configuredZone) parsePrimary(args []string) (err error) {
 	addresses := args
 	if i := slices.Index(args, "key"); i >= 0 {
 		addresses = args[:i]
@@ -133,7 +133,7 @@ func (z *zone) parsePrimary(args []string) (err error) {
 	return z.resolvePrimaries(portDNS)
 }
 
-func (z *zone) parseLimit(args []string) error {
+func (z *configuredZone) parseLimit(args []string) error {
 	arg, err := arguments.One(args, "a number of records")
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ var policies = map[string]policyzone.Action{
 const keepLocalData = "keep-local-data"
 
 // parsePolicy takes a policy, or cname NAME, and keep-local-data.
-func (z *zone) parsePolicy(args []string) (err error) {
+func (z *configuredZone) parsePolicy(args []string) (err error) {
 	keep := len(args) > 1 && args[len(args)-1] == keepLocalData
 	if keep {
 		args = args[:len(args)-1]
@@ -199,7 +199,7 @@ var errors8914 = map[string]uint16{
 	"filtered": dns.ExtendedErrorCodeFiltered, "forged": dns.ExtendedErrorCodeForgedAnswer,
 }
 
-func (z *zone) parseEDE(args []string) error {
+func (z *configuredZone) parseEDE(args []string) error {
 	if len(args) != 1 {
 		return errors.New("takes one of none, blocked, censored, filtered, forged")
 	}
@@ -211,7 +211,7 @@ func (z *zone) parseEDE(args []string) error {
 	return nil
 }
 
-func (z *zone) parseClients(args []string) error {
+func (z *configuredZone) parseClients(args []string) error {
 	if len(args) == 0 {
 		return errors.New("takes prefixes")
 	}
@@ -224,14 +224,14 @@ func (z *zone) parseClients(args []string) error {
 }
 
 // parseLog takes whether hits are logged; the block says how many.
-func (z *zone) parseLog(args []string) error {
+func (z *configuredZone) parseLog(args []string) error {
 	logged := true
 	err := parseSwitch(&logged, args, "yes", "no")
 	z.quiet = !logged
 	return err
 }
 
-func (z *zone) parseShadow(args []string) error {
+func (z *configuredZone) parseShadow(args []string) error {
 	if len(args) != 0 {
 		return errors.New("takes no arguments")
 	}

@@ -16,7 +16,7 @@ import (
 var strangers = seldom.New(log.Warningf)
 
 // notified returns the transferred zone that a NOTIFY (RFC 1996) is for, or nil.
-func (h *RPZ) notified(r *dns.Msg) *zone {
+func (h *RPZ) notified(r *dns.Msg) *configuredZone {
 	if len(r.Question) != 1 {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (h *RPZ) notified(r *dns.Msg) *zone {
 
 // notify takes a NOTIFY from a primary. One without a signature suffices to ask a primary whether there is
 // something new. One with a wrong signature, or with another algorithm than the key's, does not.
-func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+func (z *configuredZone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	from := client.Source(w.RemoteAddr())
 	m := new(dns.Msg).SetReply(r)
 	m.Authoritative = true
@@ -54,7 +54,7 @@ func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (in
 }
 
 // weak reports whether a NOTIFY is signed with the zone's key but another algorithm.
-func (z *zone) weak(ctx context.Context) bool {
+func (z *configuredZone) weak(ctx context.Context) bool {
 	key, algorithm := signature.By(ctx)
 	return key != "" && key == z.origin.key && algorithm != z.origin.algorithm
 }

@@ -17,7 +17,7 @@ import (
 // stanza is one rpz block, parsed and checked.
 type stanza struct {
 	settings
-	zones []*zone
+	zones []*configuredZone
 	at    arguments.Position
 	// lines are the positions of the zones, by name.
 	lines map[string]arguments.Position
@@ -66,7 +66,7 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	for _, z := range s.zones {
 		z.treatment = z.own.over(s.treatment)
 	}
-	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.file == "" }) {
+	if s.state == "" && slices.ContainsFunc(s.zones, func(z *configuredZone) bool { return z.origin.file == "" }) {
 		log.Warningf("%s: state is not set: after a restart, zones with a primary or a url stay unloaded until their source answers", s.at)
 	}
 	return s, nil
@@ -91,24 +91,24 @@ var keys = map[string]func(*settings, []string) error{
 }
 
 // zoneKeys are the settings of a zone.
-var zoneKeys = map[string]func(*zone, []string) error{
-	"file":     (*zone).parseFile,
-	"primary":  (*zone).parsePrimary,
-	"url":      (*zone).parseURL,
-	"checksum": (*zone).parseChecksum,
-	"refresh":  (*zone).parseRefresh,
-	"tls":      (*zone).parseTLS,
-	"source":   (*zone).parseSource,
-	"limit":    (*zone).parseLimit,
-	"policy":   (*zone).parsePolicy,
-	"ede":      (*zone).parseEDE,
-	"clients":  (*zone).parseClients,
-	"shadow":   (*zone).parseShadow,
-	"log":      (*zone).parseLog,
+var zoneKeys = map[string]func(*configuredZone, []string) error{
+	"file":     (*configuredZone).parseFile,
+	"primary":  (*configuredZone).parsePrimary,
+	"url":      (*configuredZone).parseURL,
+	"checksum": (*configuredZone).parseChecksum,
+	"refresh":  (*configuredZone).parseRefresh,
+	"tls":      (*configuredZone).parseTLS,
+	"source":   (*configuredZone).parseSource,
+	"limit":    (*configuredZone).parseLimit,
+	"policy":   (*configuredZone).parsePolicy,
+	"ede":      (*configuredZone).parseEDE,
+	"clients":  (*configuredZone).parseClients,
+	"shadow":   (*configuredZone).parseShadow,
+	"log":      (*configuredZone).parseLog,
 
-	"recursive-only": func(z *zone, args []string) error { return parseOwnSwitch(&z.own.recursiveOnly, args) },
-	"add-soa":        func(z *zone, args []string) error { return parseOwnSwitch(&z.own.addSOA, args) },
-	"max-policy-ttl": (*zone).parseMaxTTL,
+	"recursive-only": func(z *configuredZone, args []string) error { return parseOwnSwitch(&z.own.recursiveOnly, args) },
+	"add-soa":        func(z *configuredZone, args []string) error { return parseOwnSwitch(&z.own.addSOA, args) },
+	"max-policy-ttl": (*configuredZone).parseMaxTTL,
 }
 
 // aliases are keys of a zone that set the same thing; using both sets it twice.
@@ -149,7 +149,7 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	if _, ok := dns.IsDomainName(args[0]); !ok {
 		return c.Errf("zone: %q is not a domain name", args[0])
 	}
-	z := &zone{name: policyzone.Canonical(args[0]), written: map[string]int{}}
+	z := &configuredZone{name: policyzone.Canonical(args[0]), written: map[string]int{}}
 	if before, twice := s.lines[z.name]; twice {
 		return c.Errf("zone: %s is already on line %d", z.name, before.Line)
 	}
@@ -172,7 +172,7 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	return nil
 }
 
-func (z *zone) parseKey(c *caddy.Controller) error {
+func (z *configuredZone) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	parse, known := zoneKeys[key]
 	if !known {

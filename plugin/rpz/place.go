@@ -67,7 +67,7 @@ func placeAt(places *[]*place, carrier, host, port string) *place {
 }
 
 // alike returns a configuration of the zone that answers like the block, with the running plugins.
-func alike(c *dnsserver.Config, zone blocks.Zone) *dnsserver.Config {
+func alike(c *dnsserver.Config, zone blocks.ServedZone) *dnsserver.Config {
 	own := &dnsserver.Config{
 		Zone: zone.Name, Port: zone.Port, ListenHosts: c.ListenHosts, Transport: c.Transport,
 		Debug: c.Debug, Stacktrace: c.Stacktrace, FilterFuncs: c.FilterFuncs, ViewName: c.ViewName,

@@ -186,7 +186,7 @@ func (q *query) note(h *hit) {
 }
 
 // remark says why a hit changes nothing.
-func (z *zone) remark() string {
+func (z *configuredZone) remark() string {
 	switch {
 	case z.shadow:
 		return " (shadow)"

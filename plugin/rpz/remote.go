@@ -33,7 +33,7 @@ const (
 	portDoT = 853 // RFC 9103, section 7.1
 )
 
-func (z *zone) resolvePrimaries(port uint16) error {
+func (z *configuredZone) resolvePrimaries(port uint16) error {
 	servers, err := arguments.ServersAt(port, z.addresses)
 	var primaries []string
 	for _, server := range servers {
@@ -43,13 +43,13 @@ func (z *zone) resolvePrimaries(port uint16) error {
 	return err
 }
 
-func (z *zone) parseURL(args []string) (err error) {
+func (z *configuredZone) parseURL(args []string) (err error) {
 	z.origin.refresh = cmp.Or(z.origin.refresh, download.DefaultRefresh) // in whatever order they are written
 	z.origin.url, err = oneURL(args)
 	return err
 }
 
-func (z *zone) parseChecksum(args []string) (err error) {
+func (z *configuredZone) parseChecksum(args []string) (err error) {
 	z.origin.checksum, err = oneURL(args)
 	return err
 }
@@ -66,7 +66,7 @@ func oneURL(args []string) (string, error) {
 	return u.String(), nil
 }
 
-func (z *zone) parseRefresh(args []string) error {
+func (z *configuredZone) parseRefresh(args []string) error {
 	arg, err := arguments.One(args, "a duration")
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (z *zone) parseRefresh(args []string) error {
 }
 
 // parseTLS takes [NAME] [ca FILE] [pin DIGEST...].
-func (z *zone) parseTLS(args []string) (err error) {
+func (z *configuredZone) parseTLS(args []string) (err error) {
 	z.origin.encrypted = true
 	t := &z.origin.trust
 	if i := slices.Index(args, "pin"); i >= 0 {
@@ -119,7 +119,7 @@ func (z *zone) parseTLS(args []string) (err error) {
 // hostOrAddress is what certificates are for.
 var hostOrAddress = regexp.MustCompile(`^[0-9A-Za-z_.:-]+$`)
 
-func (z *zone) parseSource(args []string) error {
+func (z *configuredZone) parseSource(args []string) error {
 	if len(args) == 0 {
 		return errors.New("takes an IPv4 address, an IPv6 address, or both")
 	}
@@ -137,7 +137,7 @@ func (z *zone) parseSource(args []string) error {
 }
 
 // settle checks that the zone's settings fit together, and completes those that depend on others.
-func (z *zone) settle() error {
+func (z *configuredZone) settle() error {
 	o := &z.origin
 	for _, key := range []string{"limit", "tls", "source"} {
 		if _, set := z.written[key]; set && o.file != "" {

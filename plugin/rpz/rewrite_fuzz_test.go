@@ -24,7 +24,7 @@ func handlerOf(t testing.TB, set func(*settings), next plugin.Handler, zones ...
 	h := &RPZ{Next: next, settings: defaults(), logging: rate.NewLimiter(0, 0)}
 	set(&h.settings)
 	for i, records := range zones {
-		z := &zone{name: []string{"rpz1.", "rpz2."}[i], source: &source{}, treatment: h.settings.treatment}
+		z := &configuredZone{name: []string{"rpz1.", "rpz2."}[i], source: &source{}, treatment: h.settings.treatment}
 		z.counters = countersOf(z.name)
 		generation, _, err := policyzone.Read(strings.NewReader(withSOA(records)), z.name, z.name)
 		if err != nil {

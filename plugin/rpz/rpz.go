@@ -26,7 +26,7 @@ type RPZ struct {
 	Next plugin.Handler
 
 	settings settings
-	zones    []*zone
+	zones    []*configuredZone
 	building sync.Mutex // held while a set is being made
 	set      atomic.Pointer[set]
 	logging  *rate.Limiter

@@ -82,7 +82,7 @@ func best(p *policy, trigger policyzone.Trigger, addresses []netip.Addr) (found 
 }
 
 // effect is what a match in the zone does.
-func (z *zone) effect(m policyzone.Match) policyzone.Action {
+func (z *configuredZone) effect(m policyzone.Match) policyzone.Action {
 	switch {
 	case z.override.spares(m):
 	case z.override.kind == overrideAction:

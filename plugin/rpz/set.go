@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// zone is one policy zone with its settings in the block.
-type zone struct {
+// configuredZone is one policy zone with its settings in the block.
+type configuredZone struct {
 	name     string // canonical
 	origin   origin
 	override override
@@ -70,12 +70,12 @@ const (
 )
 
 // consults reports whether the zone applies to the client.
-func (z *zone) consults(client netip.Addr) bool {
+func (z *configuredZone) consults(client netip.Addr) bool {
 	return z.clients == nil || z.clients.Contains(client)
 }
 
 // inert reports whether a match in the zone changes nothing.
-func (z *zone) inert() bool { return z.shadow || z.override.kind == overrideDisabled }
+func (z *configuredZone) inert() bool { return z.shadow || z.override.kind == overrideDisabled }
 
 // set is what is applied to a query: the zones with their generations at one moment. It is immutable.
 type set struct {
@@ -95,25 +95,25 @@ type set struct {
 
 // policy is a zone with a generation.
 type policy struct {
-	*zone
+	*configuredZone
 	rules *policyzone.Zone
 	// off is set if the zone is disabled by command; these policies are only in sets that explain.
 	off bool
 }
 
 // inert reports whether a match in the policy changes nothing.
-func (p *policy) inert() bool { return p.off || p.zone.inert() }
+func (p *policy) inert() bool { return p.off || p.configuredZone.inert() }
 
 // newSet puts the generations together. It omits zones without one and, unless the set explains, zones that are
 // disabled.
-func newSet(zones []*zone, settings *settings, explains bool) *set {
+func newSet(zones []*configuredZone, settings *settings, explains bool) *set {
 	s := setOf(zones, settings, explains)
-	s.iterative = setOf(slices.DeleteFunc(slices.Clone(zones), func(z *zone) bool { return z.recursiveOnly }), settings, explains)
+	s.iterative = setOf(slices.DeleteFunc(slices.Clone(zones), func(z *configuredZone) bool { return z.recursiveOnly }), settings, explains)
 	return s
 }
 
 // setOf is newSet for queries with or without recursion.
-func setOf(zones []*zone, settings *settings, explains bool) *set {
+func setOf(zones []*configuredZone, settings *settings, explains bool) *set {
 	s := &set{ready: true}
 	late := false
 	for _, z := range zones {

@@ -33,7 +33,7 @@ func setup(c *caddy.Controller) error {
 	}
 	certificate.Follow(c)
 	config := dnsserver.GetConfig(c)
-	if slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.key != "" }) {
+	if slices.ContainsFunc(s.zones, func(z *configuredZone) bool { return z.origin.key != "" }) {
 		signature.Remember(config)
 	}
 	h := s.handler(config.Zone)

@@ -45,10 +45,10 @@ func TestARouterWorksWithThePrintedConfiguration(t *testing.T) {
 			l, r := newLAN(t)
 			key := filepath.Join(l.dir, "key")
 			fixture.Write(t, key, theKey+"\n")
-			told := fmt.Sprintf(printedConfig, key, quickCheck)
-			first := told + fmt.Sprintf("  - {address: %s, forwarded: true, checks: [%s]}\n", later, quickCheck)
+			printed := fmt.Sprintf(printedConfig, key, quickCheck)
+			first := printed + fmt.Sprintf("  - {address: %s, forwarded: true, checks: [%s]}\n", later, quickCheck)
 			second := config(2, "holdTime: 3s, localAddress: 192.0.2.12", vip4)
-			router := b.start(r, l.printed(b, told, second))
+			router := b.start(r, l.printed(b, printed, second))
 			watched, watched6, watchedLater := watch(r, prefix(vip4)), watch(r, prefix(vip6)), watch(r, prefix(later))
 
 			start := time.Now()

@@ -267,10 +267,10 @@ func TestOnlyChangedPathsAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, whole := make(chan []string, 100), make(chan bool, 100)
+	reported, whole := make(chan []string, 100), make(chan bool, 100)
 	list := func() ([]string, error) { return []string{dir}, nil }
 	some := func(paths []string) bool {
-		told <- paths
+		reported <- paths
 		return filepath.Base(paths[0]) != "not-enough"
 	}
 	running.Go(func() {
@@ -287,7 +287,7 @@ func TestOnlyChangedPathsAreReported(t *testing.T) {
 		return path
 	}
 	for seen, want := map[string]bool{}, []string{write("a"), write("b")}; !seen[want[0]] || !seen[want[1]]; {
-		for _, path := range <-told {
+		for _, path := range <-reported {
 			seen[path] = true
 		}
 	}

@@ -11,18 +11,18 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/transport"
 )
 
-// Zone is a zone that is served at a port.
-type Zone struct {
+// ServedZone is a zone that is served at a port.
+type ServedZone struct {
 	Name string // fully qualified, in lower case
 	Port string
 }
 
 // Served returns the zones that the keys of a server block serve over plain DNS.
-func Served(keys []string) []Zone { return ServedOver(transport.DNS, keys) }
+func Served(keys []string) []ServedZone { return ServedOver(transport.DNS, keys) }
 
 // ServedOver returns the zones that the keys serve over one of CoreDNS's transports.
-func ServedOver(carrier string, keys []string) []Zone {
-	var all []Zone
+func ServedOver(carrier string, keys []string) []ServedZone {
+	var all []ServedZone
 	for _, key := range keys {
 		over, rest := parse.Transport(key)
 		_, port, err := plugin.SplitHostPort(rest)
@@ -33,7 +33,7 @@ func ServedOver(carrier string, keys []string) []Zone {
 			port = PortOf(carrier)
 		}
 		for _, name := range plugin.Host(key).NormalizeExact() {
-			all = append(all, Zone{name, port})
+			all = append(all, ServedZone{name, port})
 		}
 	}
 	return all

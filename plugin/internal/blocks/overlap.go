@@ -13,7 +13,7 @@ import (
 // place is where a key is served.
 type place struct {
 	carrier string
-	zone    Zone
+	zone    ServedZone
 	host    string // empty for all addresses
 }
 
@@ -70,7 +70,7 @@ func placesOf(block caddyfile.ServerBlock, key string) (all []place, err error) 
 	}
 	for _, name := range plugin.Host(key).NormalizeExact() {
 		for _, host := range hosts {
-			all = append(all, place{carrier, Zone{name, port}, host})
+			all = append(all, place{carrier, ServedZone{name, port}, host})
 		}
 	}
 	return all, nil

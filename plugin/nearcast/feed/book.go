@@ -128,7 +128,8 @@ type bookKey struct {
 	policy string // the policy zone's name
 }
 
-// pool holds the Books in use.
+// pool holds the Books in use. Unlike the pools of sites, policy zones and listeners, it lets several configurations
+// share one Book during a reload, the newest of which writes.
 var pool = struct {
 	sync.Mutex
 	books map[bookKey]*Book

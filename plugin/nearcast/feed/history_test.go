@@ -81,7 +81,7 @@ func FuzzADifferenceLeadsFromOldToNew(f *testing.F) {
 				b.now.Store(last)
 				w := &tcp{}
 				name := last.head.name(form)
-				if _, err := (Zone{&writtenZone{head: last.head, book: b}, form}).Serve(w, ask(name, dns.TypeIXFR, old.serial)); err != nil {
+				if _, err := (ClientZone{&writtenZone{head: last.head, book: b}, form}).Serve(w, ask(name, dns.TypeIXFR, old.serial)); err != nil {
 					t.Fatal(err)
 				}
 				secondary := old.set(form)
@@ -233,7 +233,7 @@ func TestUDPGetsWhatFits(t *testing.T) {
 	states := chain([]byte{9, 17, 25, 33, 41, 49, 255, 9, 18, 26, 34, 42, 49, 255, 9, 18, 26, 34, 42, 50})
 	b := &Book{}
 	b.now.Store(states[2])
-	z := Zone{&writtenZone{head: states[2].head, book: b}, policy}
+	z := ClientZone{&writtenZone{head: states[2].head, book: b}, policy}
 	for _, c := range []struct {
 		serial  uint32
 		payload uint16

@@ -9,29 +9,29 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// Zone is one zone of a Set, as one client may see it.
-type Zone struct {
+// ClientZone is one zone of a Set, as one client may see it.
+type ClientZone struct {
 	z    *writtenZone
 	form form
 }
 
 // Policy returns the policy zone of that name for the client; false if there is none or the client may not have it.
-func (s *Set) Policy(name string, who Identity) (Zone, bool) {
+func (s *Set) Policy(name string, who Identity) (ClientZone, bool) {
 	z := (*s.zones.Load())[name]
 	if z == nil {
-		return Zone{}, false
+		return ClientZone{}, false
 	}
 	for i := range s.config.Lines {
 		if l := &s.config.Lines[i]; l.covers(z.Scope) && l.admits(who) {
-			return Zone{z, policy}, true
+			return ClientZone{z, policy}, true
 		}
 	}
-	return Zone{}, false
+	return ClientZone{}, false
 }
 
 // Plain returns the zone as seen from the region of the first line that is for one region and admits the client;
 // false if there is none, or the zone is signed.
-func (s *Set) Plain(name string, who Identity) (Zone, bool) {
+func (s *Set) Plain(name string, who Identity) (ClientZone, bool) {
 	for i := range s.config.Lines {
 		l := &s.config.Lines[i]
 		if l.Region == All || !l.admits(who) {
@@ -39,23 +39,23 @@ func (s *Set) Plain(name string, who Identity) (Zone, bool) {
 		}
 		below, _ := l.PolicyZone(name)
 		if z := (*s.zones.Load())[below]; z != nil && !z.head.apex.Signed {
-			return Zone{z, plain}, true
+			return ClientZone{z, plain}, true
 		}
-		return Zone{}, false
+		return ClientZone{}, false
 	}
-	return Zone{}, false
+	return ClientZone{}, false
 }
 
 // mostMessage is the size limit for messages of a transfer, before compression, whose pointers reach no further.
 const mostMessage = 16 << 10
 
 // Serve answers SOA, NS, AXFR and IXFR, and denies all other types. Names in the reply are spelled as in the query.
-func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+func (z ClientZone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	rcode, err := z.serve(w, r)
 	return rcode, client.Written(err)
 }
 
-func (z Zone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+func (z ClientZone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	h := z.z.book.now.Load()
 	if h == nil {
 		return dns.RcodeServerFailure, nil // no content yet
@@ -73,14 +73,14 @@ func (z Zone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	return z.send(w, r, nil, []dns.RR{h.head.soa(z.form, h.serial)})
 }
 
-func (z Zone) send(w dns.ResponseWriter, r *dns.Msg, answer, authority []dns.RR) (int, error) {
+func (z ClientZone) send(w dns.ResponseWriter, r *dns.Msg, answer, authority []dns.RR) (int, error) {
 	m := new(dns.Msg).SetReply(r)
 	m.Authoritative, m.Compress = true, true
 	m.Answer, m.Ns = answer, authority
 	return dns.RcodeSuccess, w.WriteMsg(m)
 }
 
-func (z Zone) axfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
+func (z ClientZone) axfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
 	if !streams(w) {
 		return dns.RcodeRefused, nil
 	}
@@ -89,7 +89,7 @@ func (z Zone) axfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
 
 // ixfr answers with the changes, if they are known and smaller than the zone. Over UDP it answers only with what
 // fits, or with the SOA alone, and the client retries over TCP (RFC 1995, section 2).
-func (z Zone) ixfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
+func (z ClientZone) ixfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
 	var serial uint32
 	if len(r.Ns) == 1 {
 		if soa, ok := r.Ns[0].(*dns.SOA); ok {
@@ -133,7 +133,7 @@ func streams(w dns.ResponseWriter) bool {
 const signature = 300
 
 // fitting returns the records if they fit into one UDP message.
-func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
+func (z ClientZone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
 	room := dns.MinMsgSize
 	if opt := r.IsEdns0(); opt != nil {
 		room = max(room, int(opt.UDPSize()))
@@ -152,7 +152,7 @@ func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
 
 // stream waits for its turn and sends the records in as many messages as needed, or refuses. The tsig plugin signs
 // each; after the first with the timers alone (RFC 8945, section 5.3.1).
-func (z Zone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq[dns.RR]) (int, error) {
+func (z ClientZone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq[dns.RR]) (int, error) {
 	leave, entered := transferring.enter(client.Network(client.Source(w.RemoteAddr())))
 	if !entered {
 		transfers.WithLabelValues(z.z.head.name(z.form), "refused").Inc()
