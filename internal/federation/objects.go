@@ -33,15 +33,16 @@ func (r Ref) KindName() string { return r.Kind + "/" + r.Name }
 
 // Compare sorts references by namespace, name, kind and group.
 func (r Ref) Compare(o Ref) int {
-	for _, c := range [...]int{
-		strings.Compare(r.Namespace, o.Namespace), strings.Compare(r.Name, o.Name),
-		strings.Compare(r.Kind, o.Kind), strings.Compare(r.Group, o.Group),
-	} {
-		if c != 0 {
-			return c
-		}
+	if c := strings.Compare(r.Namespace, o.Namespace); c != 0 {
+		return c
 	}
-	return 0
+	if c := strings.Compare(r.Name, o.Name); c != 0 {
+		return c
+	}
+	if c := strings.Compare(r.Kind, o.Kind); c != 0 {
+		return c
+	}
+	return strings.Compare(r.Group, o.Group)
 }
 
 // Object is what a source stages: a Cluster, Template, Backend, Workload, Binding or

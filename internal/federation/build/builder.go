@@ -58,6 +58,7 @@ type Builder struct {
 	opened rare // of the entry between open and close
 
 	// What changed since the last build.
+	first           bool // everything: nothing has been built since forget
 	stale           []*entry
 	newWorkloads    []*federation.Workload
 	clustersChanged bool
@@ -124,7 +125,7 @@ func (b *Builder) forget() {
 		Options: b.Options, in: newStaged(), entries: index.New((*entry).is), hostnames: newContest((*entry).asks, b.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, touchedNames: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
 		users: map[federation.Ref]askers{}, selecting: index.New(askers.selectBy), faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
-		shared: map[likeness]*federation.Placement{}, clustersChanged: true, changedVIPs: map[netip.Addr]bool{},
+		shared: map[likeness]*federation.Placement{}, first: true, clustersChanged: true, changedVIPs: map[netip.Addr]bool{},
 	}
 }
 
@@ -183,9 +184,8 @@ func samePlace(a, b *federation.Cluster) bool {
 func (b *Builder) settle(now *pass) {
 	functions := b.state.Functions.Edit()
 	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // an entry's address may be a VIP of others
-		stale := b.stale
+		stale := sorted(b.stale)
 		b.stale = nil
-		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref()) })
 		for _, e := range stale {
 			e.stale = false
 			now.renew(e)
@@ -196,6 +196,24 @@ func (b *Builder) settle(now *pass) {
 		}
 	}
 	b.state.Functions = functions.Vector()
+}
+
+// sorted sorts the entries by their references. It reads each reference once: a hundred thousand of
+// them do not fit into the processor's cache.
+func sorted(entries []*entry) []*entry {
+	type byRef struct {
+		federation.Ref
+		*entry
+	}
+	all := make([]byRef, len(entries))
+	for i, e := range entries {
+		all[i] = byRef{e.template.Ref(), e}
+	}
+	slices.SortFunc(all, func(one, other byRef) int { return one.Ref.Compare(other.Ref) })
+	for i := range all {
+		entries[i] = all[i].entry
+	}
+	return entries
 }
 
 // seat puts the entry's function at its previous index, or at a free one.
@@ -236,7 +254,7 @@ func (b *Builder) end() *federation.State {
 	if b.lookupsChanged {
 		b.state.Lookups = b.needed()
 	}
-	b.newWorkloads = nil
+	b.newWorkloads, b.first = nil, false
 	b.owners, b.touchedNames = map[string]*entry{}, map[string]bool{} // which keep the room of the largest build if cleared
 	b.clustersChanged, b.faults.changed, b.lookupsChanged = false, false, false
 	clear(b.changedVIPs)

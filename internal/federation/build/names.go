@@ -66,6 +66,7 @@ func (b *Builder) declare(t *federation.Template) {
 		e = &entry{template: t, index: -1, rare: none}
 		b.entries.Put(t.Ref(), e)
 	}
+	b.touch(e)
 	b.touchUsers(t.Ref()) // it may be behind an Ingress
 	b.open(e)
 	defer b.close(e)

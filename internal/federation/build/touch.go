@@ -16,8 +16,12 @@ func (b *Builder) touch(e *entry) {
 }
 
 // touchUsers touches the entries that looked at the resource's binding, or at the
-// workload. Templates with its name always look at it without being recorded.
+// workload. Templates with its name always look at it without being recorded. While
+// everything is staged, declare touches every entry.
 func (b *Builder) touchUsers(resource federation.Ref) {
+	if b.first {
+		return
+	}
 	b.touch(b.entries.Get(resource))
 	b.touch(b.entries.Get(federation.Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}))
 	b.touch(b.entries.Get(federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}))
