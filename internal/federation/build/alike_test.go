@@ -18,7 +18,7 @@ import (
 func TestAFunctionIsBuiltAsIfNoOtherWereLikeIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		differ := rapid.SampledFrom([]string{"probe", "address", "vip", "port", "ports", "numbers", "balanced", "announced", "exposed", "kind", "class", "workload", "binding", "binding"})
-		w := &likelyWorld{randomWorld{T: t, store: staging.NewStore()}, rapid.SliceOfN(differ, 2, 2).Draw(t, "differ"), map[string][]federation.Member{}}
+		w := &likelyWorld{randomWorld{T: t, store: staging.NewStore()}, rapid.SliceOfN(differ, 2, 2).Draw(t, "differ"), map[string]*federation.Placing{}}
 		opts := Options{Zones: []string{"fn.example.org."}, Resolve: func(string) (federation.Endpoint, bool) {
 			return federation.Endpoint{V4: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}, true
 		}}
@@ -45,8 +45,8 @@ func TestAFunctionIsBuiltAsIfNoOtherWereLikeIt(t *testing.T) {
 // likelyWorld declares functions that differ in two respects.
 type likelyWorld struct {
 	randomWorld
-	differ  []string
-	members map[string][]federation.Member // of bindings, which share them
+	differ   []string
+	placings map[string]*federation.Placing // of bindings, which share them
 }
 
 // differs reports whether the next function differs from others in this respect.
@@ -115,10 +115,12 @@ func (w *likelyWorld) bind(to federation.Ref) {
 		balanced.LoadBalancerNames = []string{"lb.example.net."}
 		b.Observe("a", balanced)
 	}
-	if w.members[how] == nil {
-		w.members[how] = b.Members
+	if w.placings[how] == nil {
+		w.placings[how] = b.Placing
 	}
-	b.Members = w.members[how]
+	if b.Placing = w.placings[how]; w.some("own", 3) == 0 { // as one that says something else elsewhere
+		b.Placing = new(*b.Placing)
+	}
 	w.store.Put(staging.Whole(b))
 }
 
