@@ -99,30 +99,41 @@ func BenchmarkServeDNS(b *testing.B) {
 		m.IsEdns0().SetDo()
 		return m
 	}
-	large := handler(b, 64, 1000, 1000)
+	one := func(m *dns.Msg) []*dns.Msg { return []*dns.Msg{m} }
 	for _, c := range []struct {
-		name string
-		n    *Nearcast
-		m    *dns.Msg
+		name    string
+		n       *Nearcast
+		queries []*dns.Msg
 	}{
-		{"plain", small, query("f3.demo.fn.example.org.", dns.TypeA, "")},
-		{"ecs", small, query("f3.demo.fn.example.org.", dns.TypeA, "10.0.2.0/24")},
-		{"ecs, 64 clusters, 1000 functions, 1000 locations", large, query("f777.demo.fn.example.org.", dns.TypeA, "10.1.2.0/24")},
-		{"signed", signed, signedQuery("f3.demo.fn.example.org.")},
-		{"signed denial", signed, signedQuery("nope.demo.fn.example.org.")},
-		{"nxdomain", small, query("nope.demo.fn.example.org.", dns.TypeA, "")},
+		{"plain", small, one(query("f3.demo.fn.example.org.", dns.TypeA, ""))},
+		{"ecs", small, one(query("f3.demo.fn.example.org.", dns.TypeA, "10.0.2.0/24"))},
+		{"ecs, 64 clusters, 1000 functions, 1000 locations", handler(b, 64, 1000, 1000), spread(1000)},
+		{"ecs, 16 clusters, 10000 functions, 1000 locations", handler(b, 16, 10_000, 1000), spread(10_000)},
+		{"ecs, 16 clusters, 100000 functions, 1000 locations", handler(b, 16, 100_000, 1000), spread(100_000)},
+		{"signed", signed, one(signedQuery("f3.demo.fn.example.org."))},
+		{"signed denial", signed, one(signedQuery("nope.demo.fn.example.org."))},
+		{"nxdomain", small, one(query("nope.demo.fn.example.org.", dns.TypeA, ""))},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			w := &sink{from: net.UDPAddr{IP: net.IPv4(192, 0, 2, 200), Port: 4242}}
 			ctx := context.Background()
 			b.ReportAllocs()
-			for b.Loop() {
-				if rcode, err := c.n.ServeDNS(ctx, w, c.m); rcode != dns.RcodeSuccess || err != nil {
+			for i := 0; b.Loop(); i++ {
+				if rcode, err := c.n.ServeDNS(ctx, w, c.queries[i%len(c.queries)]); rcode != dns.RcodeSuccess || err != nil {
 					b.Fatal(rcode, err)
 				}
 			}
 		})
 	}
+}
+
+// spread returns queries for a thousand of the functions, from as many locations.
+func spread(functions int) (all []*dns.Msg) {
+	for i := range 1000 {
+		name := fmt.Sprintf("f%d.demo.fn.example.org.", i*(functions/1000))
+		all = append(all, query(name, dns.TypeA, fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)))
+	}
+	return all
 }
 
 // TestAnAnswerCostsOneAllocation bounds the allocations of a query to the reply.
