@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -22,6 +23,9 @@ type api struct {
 	*httptest.Server
 	// items are the objects, by resource.
 	items map[string][]json.RawMessage
+	// lists are the encoded answers, by path: an API server does not encode an object again
+	// either.
+	lists sync.Map
 }
 
 // kinds are those that a site reads, by resource.
@@ -99,15 +103,28 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // list writes all objects of a collection, which is named by its path.
 func (a *api) list(w http.ResponseWriter, collection string) {
+	text, encoded := a.lists.Load(collection)
+	if !encoded {
+		text = a.encoded(collection)
+		a.lists.Store(collection, text)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(text.([]byte)) // the asker asks again
+}
+
+func (a *api) encoded(collection string) []byte {
 	version, resource := resourceOf(collection)
 	items := a.items[resource]
 	if items == nil {
 		items = []json.RawMessage{} // [] in JSON
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the asker asks again
+	text, err := json.Marshal(map[string]any{
 		"kind": kinds[resource] + "List", "apiVersion": version, "metadata": map[string]string{"resourceVersion": "1"}, "items": items,
 	})
+	if err != nil {
+		return []byte(err.Error()) // which the site reports
+	}
+	return text
 }
 
 // watch writes nothing but bookmarks until the asker leaves or the time that it asked for
