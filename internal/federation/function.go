@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"unsafe"
+
+	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
 // Weight is one cluster's entry in nearcast.dev/weights.
@@ -37,6 +39,9 @@ type Unusual struct {
 	Refused []Refusal
 	// Unplaced says why Karmada names no cluster for the function; "" if it names any.
 	Unplaced string
+	// WhenDown is what the function's own annotations say is answered while all is down, as far
+	// as it may; nil if they do not say it.
+	WhenDown *policy.WhenDown
 }
 
 // Anycast returns the endpoint of the function's VIPs.

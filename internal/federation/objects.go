@@ -214,6 +214,8 @@ type Annotated struct {
 	// Workload is the annotated workload; its Kind is "" if the annotation is absent.
 	Workload Ref
 	Policy   *policy.Rule
+	// WhenDown is the annotated one; the Policy may have another.
+	WhenDown *policy.WhenDown
 	Weights  []Weight
 	// Probe is nil if the template uses the default.
 	Probe  *ProbeSpec

@@ -25,6 +25,7 @@ const (
 	Hostname    = Prefix + "hostname"
 	Workload    = Prefix + "workload"
 	Policy      = Prefix + "policy"
+	WhenDown    = Prefix + "when-down"
 	Weights     = Prefix + "weights"
 	Probe       = Prefix + "probe"
 	TTL         = Prefix + "ttl"
@@ -158,6 +159,10 @@ var templateParsers = []parser[federation.Template]{
 	}},
 	{key: Policy, set: func(t *federation.Template, _, v string) (err error) {
 		t.Policy, err = policy.Parse(v)
+		return err
+	}},
+	{key: WhenDown, set: func(t *federation.Template, _, v string) (err error) {
+		t.WhenDown, err = policy.ParseWhenDown(v)
 		return err
 	}},
 	{key: Weights, set: func(t *federation.Template, _, v string) (err error) {

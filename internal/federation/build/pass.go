@@ -79,7 +79,7 @@ var usual = &federation.Unusual{}
 
 // kept returns what a function keeps of u.
 func kept(u federation.Unusual) *federation.Unusual {
-	if u.VIPs == nil && u.Refused == nil && u.Unplaced == "" {
+	if u.VIPs == nil && u.Refused == nil && u.Unplaced == "" && u.WhenDown == nil {
 		return usual
 	}
 	return new(u)
@@ -106,7 +106,7 @@ func (b *pass) renew(e *entry) {
 }
 
 func (b *pass) make(t *federation.Template, hostnames []string) *federation.Function {
-	b.unusual = federation.Unusual{VIPs: b.heldVIPs(b.making)}
+	b.unusual = federation.Unusual{VIPs: b.heldVIPs(b.making), WhenDown: b.whenDown(t, hostnames)}
 	f := &federation.Function{Template: t, Hostnames: hostnames, Unusual: &b.unusual}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {

@@ -95,6 +95,41 @@ func (o *options) share(name string) float64 {
 	return n / 100
 }
 
+// whenDown takes "when-down …"; nil if it is absent.
+func (o *options) whenDown() *WhenDown {
+	const name = "when-down"
+	o.known = append(o.known, name+" answer|fail|fallback ADDRESS...|NAME")
+	i := slices.Index(o.left, name)
+	if i < 0 {
+		return nil
+	}
+	w, used, err := parseWhenDown(o.left[i+1:])
+	if err != nil {
+		o.fail("%s: %w", name, err)
+		used = len(o.left) - i - 1
+	}
+	o.left = slices.Delete(o.left, i, i+1+used)
+	return w
+}
+
+// most takes the number of clusters in an answer, which is directly behind the policy's name; 1
+// if it is absent.
+func (o *options) most() int {
+	o.known = append(o.known, "N")
+	if len(o.left) == 0 || strings.Trim(o.left[0], "0123456789") != "" {
+		return 1
+	}
+	n, err := strconv.Atoi(o.left[0])
+	if err != nil || n < 1 || n > mostAnswered {
+		o.fail("%q is not a number of clusters from 1 to %d", o.left[0], mostAnswered)
+	}
+	o.left = o.left[1:]
+	return n
+}
+
+// mostAnswered bounds the clusters in an answer, which has to fit into a datagram.
+const mostAnswered = 16
+
 func (o *options) fail(format string, args ...any) {
 	if o.err == nil {
 		o.err = fmt.Errorf(format, args...)

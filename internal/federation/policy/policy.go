@@ -18,6 +18,12 @@ type Rule struct {
 	// Threshold is the minimum share, from 0 to 1, of a region's placements that must be up for
 	// the region to be used before others; 0 for no minimum.
 	Threshold float64
+	// Most is how many of the best candidates an answer has, from 1 to 16; Spread has all.
+	Most int
+	// Clusters and Clients limit which clusters are answered, and to whom.
+	Clusters, Clients Fence
+	// WhenDown is nil if the rule does not say it.
+	WhenDown *WhenDown
 
 	text string
 }
@@ -67,6 +73,9 @@ type Fastest struct {
 // request.
 const defaultTrips = 3
 
+// counted policies answer with a number of their best candidates.
+var counted = []string{"nearest", "fastest", "failover", "cheapest"}
+
 // policies maps the name of each policy to the parser of its options.
 var policies = map[string]func(o *options) any{
 	"nearest":  func(*options) any { return Nearest{} },
@@ -81,7 +90,7 @@ var policies = map[string]func(o *options) any{
 }
 
 // Default applies if neither the function nor the operator names a policy.
-var Default = &Rule{Options: Nearest{}, text: "nearest"}
+var Default = &Rule{Options: Nearest{}, Most: 1, text: "nearest"}
 
 // Names returns the names of all policies, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(policies)) }
@@ -97,9 +106,17 @@ func Parse(text string) (*Rule, error) {
 		return nil, fmt.Errorf("unknown policy %q; known policies: %s", words[0], strings.Join(Names(), ", "))
 	}
 	o := &options{left: slices.Clone(words[1:])}
-	r := &Rule{text: strings.Join(words, " ")}
+	r := &Rule{Most: 1, text: strings.Join(words, " ")}
+	if slices.Contains(counted, words[0]) {
+		r.Most = o.most()
+	}
 	r.Threshold = o.share("threshold")
+	r.Clusters, r.Clients = o.fences()
+	r.WhenDown = o.whenDown()
 	r.Options = parse(o)
+	if _, anycast := r.Options.(Anycast); anycast && r.Clusters.Limits() {
+		o.fail("clusters cannot be limited: routers decide which site a VIP leads to")
+	}
 	if err := o.finish(); err != nil {
 		return nil, fmt.Errorf("policy %s: %w", words[0], err)
 	}

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"cmp"
 	"hash/fnv"
 	"time"
 	"unsafe"
@@ -24,7 +25,11 @@ type common struct {
 	ttl      time.Duration
 	grain    Grain
 	anycast  bool
-	all      bool
+	// most is how many of the best candidates an answer has.
+	most int
+	// whenDown is nil to answer with all candidates.
+	whenDown *policy.WhenDown
+	fences
 	// v4 and v6 report whether any placement has an address of the family.
 	v4, v6     bool
 	placements federation.Placements
@@ -36,7 +41,7 @@ func (t *Table) compileFrom(before *Table) {
 	var old vector.Vector[*federation.Function]
 	if before != nil && t.sameClusters(before) && before.State.Functions.Len() <= t.State.Functions.Len() {
 		t.memo = before.memo
-		if before.Policy == t.Policy {
+		if before.Policy == t.Policy && before.WhenDown == t.WhenDown {
 			t.functions, old = before.functions, before.State.Functions
 		}
 	}
@@ -67,6 +72,7 @@ type likeCompiled struct {
 	ofWeights  int
 	ttl        time.Duration
 	anycast    bool
+	whenDown   *policy.WhenDown
 }
 
 func newCompiling(t *Table) *compiling {
@@ -94,7 +100,7 @@ func (c *compiling) common(f *federation.Function) *common {
 	rule := c.ruleOf(f.Policy)
 	like := likeCompiled{
 		placements: f.Placements.Key(), rule: rule, weights: unsafe.SliceData(f.Weights), ofWeights: len(f.Weights),
-		ttl: f.TTL, anycast: len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0),
+		ttl: f.TTL, anycast: len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0), whenDown: f.WhenDown,
 	}
 	one, known := c.alike.recall(like)
 	if !known {
@@ -105,20 +111,25 @@ func (c *compiling) common(f *federation.Function) *common {
 }
 
 func (c *compiling) newCommon(f *federation.Function, like likeCompiled) *common {
-	one := &common{rule: like.rule, ttl: like.ttl, anycast: like.anycast, placements: f.Placements}
+	one := &common{rule: like.rule, ttl: like.ttl, most: like.rule.most, whenDown: c.whenDown(f), fences: c.fencesOf(f), placements: f.Placements}
+	one.anycast = like.anycast && len(one.clusters) == 0 // every site announces a VIP
 	if p, ok := one.rule.Policy.(modifying); ok {
 		one.modifier = c.intern(p.modifier(c.Table, f))
 	}
 	if p, ok := one.rule.Policy.(grained); ok {
 		one.grain = p.grain()
 	}
-	_, one.all = one.rule.Policy.(interface{ all() })
 	for _, p := range f.Placements {
 		for _, e := range p.Endpoints {
 			one.v4, one.v6 = one.v4 || len(e.V4) > 0, one.v6 || len(e.V6) > 0
 		}
 	}
 	return one
+}
+
+// whenDown returns what is answered while all of the function is down.
+func (t *Table) whenDown(f *federation.Function) *policy.WhenDown {
+	return cmp.Or(f.WhenDown, t.Policy.WhenDown, t.WhenDown)
 }
 
 func (m *memo) intern(one *Modifier) *Modifier {

@@ -40,10 +40,8 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	}
 	for _, p := range f.Placements {
 		if !slices.Contains(ranked, p.Cluster) {
-			all = append(all, Candidate{
-				Cluster: t.State.Clusters[p.Cluster].Name, Tier: "refused",
-				Reason: "no address in the client's horizon",
-			})
+			cluster := &t.State.Clusters[p.Cluster]
+			all = append(all, Candidate{Cluster: cluster.Name, Tier: "refused", Reason: c.refusal(t, &q, cluster)})
 		}
 	}
 	for _, r := range f.Refused {
@@ -52,15 +50,26 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	return all
 }
 
+// refusal says why a placement of the function in the cluster is not a candidate.
+func (f *fences) refusal(t *Table, q *Question, c *federation.Cluster) string {
+	if fence := f.turnsAway(t, q); fence != nil {
+		return "the client is outside of the policy's " + fence.Of("clients")
+	}
+	if fence := f.excludes(c); fence != nil {
+		return "outside of the policy's " + fence.Of("clusters")
+	}
+	return "no address in the client's horizon"
+}
+
 // Fallen returns the function's placements that are not up, with the reasons. It asks for no
 // reason of a placement that stands up: mostly, all do.
 func (t *Table) Fallen(s *Standing, function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
 	f := t.State.Functions.At(function)
 	drained := t.functionDrain(f)
-	up := s.functions.At(function).ranks[0].tiers[Up]
+	up, fences := s.functions.At(function).ranks[0].tiers[Up], &t.functions.Ptr(function).fences
 	for _, p := range f.Placements {
-		if up.has(p.Cluster) {
+		if up.has(p.Cluster) || fences.excludes(&t.State.Clusters[p.Cluster]) != nil {
 			continue
 		}
 		if v := t.verdict(p, drained, verdicts(p.Target)); v.Tier != Up {

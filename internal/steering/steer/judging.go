@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
@@ -32,6 +34,7 @@ type likeJudged struct {
 	placements federation.ListKey
 	threshold  float64
 	drained    bool
+	fence      *policy.Fence // the first of those for clusters; nil if there is none
 }
 
 func (t *Table) judging(verdicts Verdicts, s *Standing) *judging {
@@ -58,7 +61,8 @@ func (j *judging) judge(function int) {
 // standingOf returns the standing of the function, which had the standing was.
 func (j *judging) standingOf(function int, was *functionStanding) *functionStanding {
 	f := j.State.Functions.At(function)
-	like := likeJudged{placements: f.Placements.Key(), threshold: j.Table.functions.Ptr(function).rule.threshold}
+	c := j.Table.functions.Ptr(function)
+	like := likeJudged{placements: f.Placements.Key(), threshold: c.rule.threshold, fence: unsafe.SliceData(c.clusters)}
 	if j.drains {
 		like.drained = j.functionDrain(f) != ""
 	}
@@ -66,7 +70,7 @@ func (j *judging) standingOf(function int, was *functionStanding) *functionStand
 	if known {
 		return is
 	}
-	j.all = j.judgement(j.all[:0], f, like)
+	j.all = j.judgement(j.all[:0], f, &c.fences, like)
 	j.key = j.all.key(j.key[:0])
 	if is = was; was == nil || was.key != string(j.key) {
 		is = j.interned(j.all, j.key)
@@ -101,9 +105,12 @@ const (
 
 type judgement []judged
 
-// judgement judges the function's placements.
-func (j *judging) judgement(all judgement, f *federation.Function, like likeJudged) judgement {
+// judgement judges the function's placements that are inside its fences.
+func (j *judging) judgement(all judgement, f *federation.Function, within *fences, like likeJudged) judgement {
 	for _, p := range f.Placements {
+		if within.excludes(&j.State.Clusters[p.Cluster]) != nil {
+			continue
+		}
 		one, known := j.placements.recall(p)
 		if !known {
 			one = j.judged(p)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 )
 
@@ -44,8 +45,13 @@ type Choice struct {
 	Tier    Tier
 	// Anycast is set if the answer is the function's VIPs.
 	Anycast bool
-	// All is set if the answer is every candidate of the tier.
-	All bool
+	// Most is how many candidates of the tier the answer has.
+	Most int
+	// Fenced is set if the client is turned away.
+	Fenced bool
+	// WhenDown is what to answer instead of the candidates, if all are down or there is none; nil
+	// for nothing else.
+	WhenDown *policy.WhenDown
 	// Steered is set if the answer depends on the client; Grain says how finely.
 	Steered bool
 	Grain   Grain
@@ -58,6 +64,9 @@ type Choice struct {
 // Pick answers the question. It does not allocate.
 func (t *Table) Pick(s *Standing, q Question) Choice {
 	c := t.functions.Ptr(q.Function)
+	if c.turnsAway(t, &q) != nil {
+		return Choice{Cluster: -1, Fenced: true, Steered: true, TTL: c.ttl}
+	}
 	if c.anycast {
 		return Choice{Cluster: -1, Anycast: true, TTL: c.ttl}
 	}
@@ -68,16 +77,19 @@ func (t *Table) Pick(s *Standing, q Question) Choice {
 			continue
 		}
 		in := t.input(s, c, q)
-		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, All: c.all, TTL: c.ttl}
+		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, Most: c.most, TTL: c.ttl}
 		mask := r.tiers[tier]
 		if Tier(tier) == Up && r.spare != nil {
 			mask, choice.Grain = r.spare[in.step()], max(c.grain, ByPrefix)
+		}
+		if Tier(tier) == Down {
+			choice.WhenDown = c.whenDown
 		}
 		choice.Cluster = c.rule.Pick(mask, in)
 		choice.Probed, choice.Shaky = at.probed.has(choice.Cluster), at.shaky.has(choice.Cluster)
 		return choice
 	}
-	return Choice{Cluster: -1, TTL: c.ttl}
+	return Choice{Cluster: -1, WhenDown: c.whenDown, TTL: c.ttl}
 }
 
 // Rank appends every candidate to dst, in the order in which they would answer.
@@ -92,6 +104,9 @@ func (t *Table) Rank(dst []int, s *Standing, q Question) []int {
 // would answer.
 func (t *Table) RankTier(dst []int, s *Standing, q Question, tier Tier) []int {
 	c := t.functions.Ptr(q.Function)
+	if c.turnsAway(t, &q) != nil {
+		return dst
+	}
 	in := t.input(s, c, q)
 	r := &s.functions.At(q.Function).ranks[t.class(q)]
 	left := slices.Clone(r.tiers[tier])

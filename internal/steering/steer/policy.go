@@ -74,11 +74,17 @@ type rule struct {
 	threshold float64
 	// anycast is set if the answer is the function's VIPs.
 	anycast bool
+	// most is how many of the best candidates an answer has.
+	most int
 }
 
 func newRule(r *policy.Rule) *rule {
 	_, anycast := r.Options.(policy.Anycast)
-	return &rule{meaningOf(r.Options), r.Threshold, anycast}
+	one := &rule{meaningOf(r.Options), r.Threshold, anycast, r.Most}
+	if _, all := r.Options.(policy.Spread); all {
+		one.most = math.MaxInt
+	}
+	return one
 }
 
 func meaningOf(options any) Policy {

@@ -6,9 +6,6 @@ type spread struct{}
 
 func (spread) grain() Grain { return ByDraw }
 
-// all makes every candidate of the tier part of the answer.
-func (spread) all() {}
-
 func (spread) Pick(mask Mask, in Input) int {
 	n := 0
 	for c := mask.next(0); c >= 0; c = mask.next(c + 1) {

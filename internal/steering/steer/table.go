@@ -14,6 +14,9 @@ type Options struct {
 	Site Site
 	// Policy applies to functions that name none.
 	Policy *policy.Rule
+	// WhenDown applies to functions that say nothing of it themselves, unless Policy does; nil
+	// answers with all candidates.
+	WhenDown *policy.WhenDown
 	// Horizons are all horizons except the default one.
 	Horizons []string
 	// Independent allows each address family to be answered from a different cluster.

@@ -3,12 +3,14 @@ package steer
 import (
 	"slices"
 
+	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 )
 
 // Vantage is a position of clients for which the table need not have a location: those of
 // a whole region, whose routes are exported.
 type Vantage struct {
+	at      locate.Location
 	order   Order
 	latency []float32
 	local   bool
@@ -17,10 +19,10 @@ type Vantage struct {
 // From returns the Vantage of the location, which need not be in the table.
 func (t *Table) From(l locate.Location) *Vantage {
 	if t.isHere(l) {
-		return &Vantage{local: true}
+		return &Vantage{at: l, local: true}
 	}
 	from := t.placeOf(l)
-	return &Vantage{order: t.orderFrom(from), latency: t.latenciesFrom(from)}
+	return &Vantage{at: l, order: t.orderFrom(from), latency: t.latenciesFrom(from)}
 }
 
 // amongst policies send clients of one location to several members of the mask, which
@@ -55,6 +57,9 @@ func weighty(mask Mask, in Input) Mask {
 // function's VIPs.
 func (t *Table) Reach(dst []int, s *Standing, q Question) (clusters []int, tier Tier, anycast bool) {
 	c := t.functions.Ptr(q.Function)
+	if c.turnsAway(t, &q) != nil {
+		return dst, Down, false
+	}
 	if c.anycast {
 		return dst, Up, true
 	}
@@ -69,7 +74,7 @@ func (t *Table) Reach(dst []int, s *Standing, q Question) (clusters []int, tier 
 
 func (t *Table) reach(dst []int, c *compiled, r *ranks, tier Tier, in Input) []int {
 	mask := r.tiers[tier]
-	if _, several := c.rule.Policy.(amongst); tier == Up && r.spare == nil && !several {
+	if _, several := c.rule.Policy.(amongst); tier == Up && r.spare == nil && !several && c.most == 1 {
 		return append(dst, c.rule.Pick(mask, in))
 	}
 	all := make(Mask, len(mask))
@@ -98,14 +103,28 @@ func (c *compiled) add(all, mask Mask, in Input) {
 		}
 		return
 	}
-	all.set(c.rule.Pick(mask, in))
+	if c.most > 1 {
+		mask = slices.Clone(mask)
+	}
+	for range c.most {
+		best := c.rule.Pick(mask, in)
+		if all.set(best); c.most == 1 {
+			return
+		}
+		if mask.clear(best); mask.empty() {
+			return
+		}
+	}
 }
+
+// WhenAllDown returns what is answered while all of the function is down; nil to answer with all candidates.
+func (t *Table) WhenAllDown(function int) *policy.WhenDown { return t.functions.Ptr(function).whenDown }
 
 // SameRanking reports whether two Tables that are derived from one another send clients
 // to the same clusters, for a function that is in both and has the same standing.
 func (t *Table) SameRanking(o *Table) bool {
 	return t == o || t.memo == o.memo && t.geography == o.geography && t.home == o.home &&
-		t.Policy == o.Policy && t.Load == o.Load && slices.Equal(t.costs, o.costs)
+		t.Policy == o.Policy && t.WhenDown == o.WhenDown && t.Load == o.Load && slices.Equal(t.costs, o.costs)
 }
 
 // Same reports whether the function's placements have the same standing in both. The
