@@ -30,6 +30,14 @@ func (e Endpoint) First() netip.Addr {
 	return netip.Addr{}
 }
 
+// EndpointOf returns an endpoint with the addresses.
+func EndpointOf(addrs []netip.Addr) (e Endpoint) {
+	for _, a := range addrs {
+		e = e.Add(a)
+	}
+	return e
+}
+
 // Add returns e with the address added to its family, without duplicates.
 func (e Endpoint) Add(a netip.Addr) Endpoint {
 	family := &e.V6

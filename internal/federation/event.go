@@ -18,8 +18,10 @@ const (
 	ReasonIgnored = "Ignored"
 	// ReasonNoCluster reports a function that exists but has no candidate.
 	ReasonNoCluster = "NoEligibleCluster"
+	// ReasonAllDown reports a function all candidates of which are down, and what is answered.
+	ReasonAllDown = "AllDown"
 	// ReasonFailover reports a candidate that is no longer up.
 	ReasonFailover = "Failover"
-	// ReasonRecovered reports that one of the previous two has ended.
+	// ReasonRecovered reports that the previous three have ended.
 	ReasonRecovered = "Recovered"
 )

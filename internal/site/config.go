@@ -26,6 +26,8 @@ type Config struct {
 	Tenants   []Tenant
 	// Policy is for functions that name none; nil means nearest.
 	Policy *policy.Rule
+	// WhenDown is for functions that say nothing of it; nil answers with all candidates.
+	WhenDown *policy.WhenDown
 	// Independent lets each address family use a cluster of its own.
 	Independent bool
 	// Load is the zero Load to use the default.

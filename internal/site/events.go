@@ -83,7 +83,7 @@ func inTurn(events map[federation.Identity][]federation.Event, turn int) []feder
 // recovered reports whether a function had failed over and no longer has.
 func recovered(before, now []federation.Event) bool {
 	failed := func(e federation.Event) bool {
-		return e.Reason == federation.ReasonFailover || e.Reason == federation.ReasonNoCluster
+		return e.Reason == federation.ReasonFailover || e.Reason == federation.ReasonNoCluster || e.Reason == federation.ReasonAllDown
 	}
 	return slices.ContainsFunc(before, failed) && !slices.ContainsFunc(now, failed)
 }
@@ -123,11 +123,25 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 		if len(f.Placements) == 0 {
 			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered: "+refusals(f))
 		}
+		if v.Standing.AllDown(i) {
+			add(f.Identity(), federation.ReasonAllDown, "all candidates are down: answering "+v.instead(i))
+		}
 		for _, c := range v.Fallen(v.Standing, i, verdicts) {
 			add(f.Identity(), federation.ReasonFailover, "moved away from "+c.Cluster+" ("+c.Tier+"): "+c.Reason)
 		}
 	}
 	return all
+}
+
+// instead says what is answered while all of the function is down.
+func (v *View) instead(function int) string {
+	switch w := v.WhenAllDown(function); {
+	case w.Fallback():
+		return "the " + w.String()
+	case w != nil && w.Fail:
+		return "SERVFAIL"
+	}
+	return "all of them"
 }
 
 func refusals(f *federation.Function) string {

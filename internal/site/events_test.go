@@ -52,7 +52,9 @@ func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
 			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster has this name, or it was refused"}},
 		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},
-		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}}, down(""), nil},
+		"all are down": {[]federation.Object{template, binding("a")}, down("192.0.2.1"), []string{
+			"AllDown: all candidates are down: answering all of them", "Failover: moved away from a (down): probe fails: connection refused"}},
+		"a file's": {[]federation.Object{&federation.Template{Meta: federation.NewMeta(ref), Annotated: &federation.Annotated{}, Service: &federation.Service{TCPPort: 80}}}, down(""), nil},
 	} {
 		store := staging.NewStore()
 		for _, o := range append(c.objects, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")) {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
@@ -113,6 +115,8 @@ func (v *View) located(from netip.Addr) string {
 // lasts says what bounds the TTL of the answer.
 func lasts(c steer.Choice) string {
 	switch {
+	case c.Fenced:
+		return "minimum: the client is turned away"
 	case c.Cluster < 0 && !c.Anycast:
 		return "minimum: there is no candidate"
 	case !c.Steered:
@@ -137,16 +141,43 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 			vips = append(vips, vip.String())
 		}
 		return "the function's VIPs", vips
+	case choice.Fenced:
+		return "the policy turns away clients from there (NODATA)", nil
+	case choice.WhenDown.Fallback():
+		return "nothing is up: answering the " + choice.WhenDown.String(), answersOf(choice.WhenDown)
 	case choice.Cluster < 0:
 		return "no candidate (NODATA)", nil
+	case choice.Tier == steer.Down && choice.WhenDown != nil && choice.WhenDown.Fail:
+		return "all candidates are down: SERVFAIL", nil
 	case choice.Tier == steer.Down:
-		var all []string
-		for _, c := range candidates {
-			all = append(all, c.Addresses...)
+		return "all candidates are down: answering all of them, in order", addressesOf(candidates)
+	case choice.Most > 1:
+		best := candidates[:min(choice.Most, len(v.RankTier(nil, v.Standing, q, choice.Tier)))]
+		var names []string
+		for _, c := range best {
+			names = append(names, c.Cluster)
 		}
-		return "all candidates are down: answering all of them, in order", all
+		return "clusters " + strings.Join(names, ", "), addressesOf(best)
 	}
 	return "cluster " + v.State.Clusters[choice.Cluster].Name, candidates[0].Addresses
+}
+
+func addressesOf(candidates []steer.Candidate) (all []string) {
+	for _, c := range candidates {
+		all = append(all, c.Addresses...)
+	}
+	return all
+}
+
+// answersOf are the fallback's name or addresses.
+func answersOf(w *policy.WhenDown) (all []string) {
+	if w.Name != "" {
+		return []string{w.Name}
+	}
+	for _, a := range w.Addresses {
+		all = append(all, a.String())
+	}
+	return all
 }
 
 // nowhere says why the function has no candidate.

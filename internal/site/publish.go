@@ -184,7 +184,7 @@ func newView(config Config, state *federation.State, at *locate.Table, drained [
 		table = before.Table
 	}
 	v.Table = steer.Compile(state, steer.Options{
-		Site: config.Where, Policy: config.policy(), Horizons: names, Locations: at,
+		Site: config.Where, Policy: config.policy(), WhenDown: config.WhenDown, Horizons: names, Locations: at,
 		Independent: config.Independent, Load: config.load(), Drains: drained,
 	}, table)
 	v.Names = v.Names.follow(before.State.Functions, state.Functions)

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/plugin/internal/client"
@@ -158,6 +159,12 @@ func (a *answer) addSOA() {
 func (a *answer) function(q steer.Question) outcome {
 	a.owner = owner{kind: ownerFunction, function: q.Function}
 	a.choose(q)
+	switch w := a.choice.WhenDown; {
+	case a.choice.Fenced:
+		return a.fenced()
+	case w != nil && w.Name != "" && a.qtype() != dns.TypeANY:
+		return a.alias(w)
+	}
 	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
 		return a.addressesOf(q)
 	}
@@ -185,9 +192,7 @@ func (a *answer) choose(q steer.Question) {
 		a.choice.Shaky = true // the state is old
 	}
 	a.steered = a.choice.Steered
-	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
-		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}
-	}
+	a.note()
 }
 
 // addressesOf answers A and AAAA. For a function without an anycast address it needs only what steering has
@@ -197,6 +202,10 @@ func (a *answer) addressesOf(q steer.Question) outcome {
 	switch {
 	case a.choice.Anycast:
 		a.addAddresses(a.view.State.Functions.At(q.Function).VIPs, ttl)
+	case a.choice.WhenDown.Fallback():
+		a.addEndpoint(federation.EndpointOf(a.choice.WhenDown.Addresses), ttl)
+	case a.fails():
+		return a.fail()
 	case a.choice.Cluster < 0:
 		return a.noData()
 	case a.several():
@@ -216,6 +225,8 @@ func (a *answer) addressesOf(q steer.Question) outcome {
 // answered is the outcome of an answer that has records.
 func (a *answer) answered() outcome {
 	switch {
+	case a.choice.WhenDown.Fallback():
+		return outcomeFallback
 	case !a.choice.Steered || a.choice.Tier == steer.Up:
 		return outcomeAnswered
 	case a.choice.Tier == steer.Down:

@@ -114,6 +114,9 @@ func (a *answer) types() []uint16 {
 		}
 		add(v4, dns.TypeA)
 		add(v6, dns.TypeAAAA)
+		if w := a.view.WhenAllDown(a.owner.function); w != nil {
+			addresses(w.Addresses)
+		}
 		add(len(f.Texts) > 0, dns.TypeTXT)
 		add(len(f.ALPN) > 0, dns.TypeHTTPS, dns.TypeSVCB)
 	case ownerService:

@@ -7,22 +7,28 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// several reports whether the answer has more than the chosen cluster: the whole tier if the policy wants it, or
-// all clusters if all are down. One of those may be alive, and the probes may be what is broken.
-func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
+// several reports whether the answer has more than the chosen cluster: as many as the policy wants, or all clusters
+// if all are down. One of those may be alive, and the probes may be what is broken.
+func (a *answer) several() bool { return a.choice.Most > 1 || a.choice.Tier == steer.Down }
 
 // endpoints returns the endpoints of the answer, best first.
 func (a *answer) endpoints(q steer.Question) []federation.Endpoint {
 	switch {
 	case a.choice.Anycast:
 		return []federation.Endpoint{a.view.State.Functions.At(q.Function).Anycast()}
+	case a.choice.WhenDown.Fallback():
+		return []federation.Endpoint{federation.EndpointOf(a.choice.WhenDown.Addresses)}
 	case a.choice.Cluster < 0:
 		return nil
 	case !a.several():
 		return []federation.Endpoint{a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)}
 	}
+	clusters := a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier)
+	if a.choice.Tier != steer.Down {
+		clusters = clusters[:min(len(clusters), a.choice.Most)]
+	}
 	var all []federation.Endpoint
-	for _, cluster := range a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier) {
+	for _, cluster := range clusters {
 		all = append(all, a.view.Endpoint(q.Function, cluster, q.Horizon))
 	}
 	return all

@@ -101,6 +101,7 @@ var sharedSettings = []struct {
 	{"tenant", func(c *site.Config) any { return &c.Tenants }},
 	{"claim", func(c *site.Config) any { return &c.Claims }},
 	{"policy", func(c *site.Config) any { return &c.Policy }},
+	{"when-down", func(c *site.Config) any { return &c.WhenDown }},
 	{"family", func(c *site.Config) any { return &c.Independent }},
 	{"load", func(c *site.Config) any { return &c.Load }},
 	{"probe", func(c *site.Config) any { return &c.Probe }},

@@ -16,6 +16,10 @@ const (
 	outcomeDegraded
 	// outcomeFailOpen: all candidates are down and all were answered.
 	outcomeFailOpen
+	// outcomeFallback: the fallback was answered, since all candidates are down or there is none.
+	outcomeFallback
+	// outcomeFail: SERVFAIL, since all candidates are down.
+	outcomeFail
 	outcomeNoData
 	outcomeAbsent
 	// outcomeApex: the zone's own records.
@@ -29,7 +33,7 @@ const (
 
 // String returns the label of queries_total.
 func (o outcome) String() string {
-	return [...]string{"answered", "degraded", "fail-open", "nodata", "nxdomain", "apex", "malformed", "badcookie", "not-ready"}[o]
+	return [...]string{"answered", "degraded", "fail-open", "fallback", "fail", "nodata", "nxdomain", "apex", "malformed", "badcookie", "not-ready"}[o]
 }
 
 var queries = promauto.NewCounterVec(prometheus.CounterOpts{

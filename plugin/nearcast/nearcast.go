@@ -153,7 +153,8 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if existence == site.Synthesised {
 		a.impute(name, function)
 	}
-	return a.send(w, a.function(a.question(function)), dns.RcodeSuccess)
+	o := a.function(a.question(function))
+	return a.send(w, o, o.rcode())
 }
 
 // isNobodys reports whether the name has no records: it does not exist, or exists only because of others, and is

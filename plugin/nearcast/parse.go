@@ -104,6 +104,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"claim":       (*stanza).parseClaim,
 	"tenant":      (*stanza).parseTenant,
 	"policy":      (*stanza).parsePolicy,
+	"when-down":   (*stanza).parseWhenDown,
 	"family":      (*stanza).parseFamily,
 	"load":        (*stanza).parseLoad,
 	"probe":       (*stanza).parseProbe,

@@ -29,6 +29,9 @@ func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 	if len(f.ALPN) == 0 {
 		return a.noData()
 	}
+	if a.fails() {
+		return a.fail()
+	}
 	return a.addBindings(q, f, ".", nil)
 }
 
@@ -107,25 +110,39 @@ func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
 	if s.port == nil {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
-	q := a.question(s.function)
+	o := a.serviceAt(a.question(s.function), s)
+	return a.send(w, o, o.rcode())
+}
+
+// serviceAt fills in the answer for the name of a service.
+func (a *answer) serviceAt(q steer.Question, s service) outcome {
 	a.choose(q)
 	f := a.view.State.Functions.At(s.function)
+	https, srv := s.https && a.qtype() == dns.TypeHTTPS, !s.https && a.qtype() == dns.TypeSRV
 	switch {
-	case s.https && a.qtype() == dns.TypeHTTPS:
-		return a.send(w, a.addBindings(q, f, s.host, s.port), dns.RcodeSuccess)
-	case !s.https && a.qtype() == dns.TypeSRV:
-		return a.send(w, a.addSRV(q, f, s), dns.RcodeSuccess)
+	case a.choice.Fenced:
+		return a.fenced()
+	case (https || srv) && a.fails():
+		return a.fail()
+	case https:
+		return a.addBindings(q, f, s.host, s.port)
+	case srv:
+		return a.addSRV(q, f, s)
 	case a.qtype() == dns.TypeANY:
 		a.steered = false
 		a.addHINFO(seconds(a.ttl()))
-		return a.send(w, outcomeAnswered, dns.RcodeSuccess)
+		return outcomeAnswered
 	}
-	return a.send(w, a.noData(), dns.RcodeSuccess)
+	return a.noData()
 }
 
 // addSRV answers with the function itself as the target, and its addresses as additional data. These come from the
 // same cluster as the answers to A and AAAA.
 func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
+	if w := a.choice.WhenDown; w != nil && w.Name != "" {
+		a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, seconds(a.ttl())), Port: s.port.Number, Target: w.Name}}
+		return outcomeFallback
+	}
 	all, ttl := a.endpoints(q), seconds(a.ttl())
 	a.msg.Answer = records.Services(a.header(dns.TypeSRV, ttl), f, all, s.host, *s.port)
 	if len(a.msg.Answer) == 0 {

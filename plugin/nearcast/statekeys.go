@@ -154,6 +154,11 @@ func (s *stanza) parsePolicy(args []string) (err error) {
 	return err
 }
 
+func (s *stanza) parseWhenDown(args []string) (err error) {
+	s.shared.WhenDown, err = policy.ParseWhenDown(strings.Join(args, " "))
+	return err
+}
+
 func (s *stanza) parseFamily(args []string) error {
 	mode, err := arguments.One(args, "linked or independent")
 	if err == nil && mode != "linked" && mode != "independent" {

@@ -109,7 +109,7 @@ func (w *randomWorld) change() {
 	template := service(namespace, name)
 	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
 	exposed := &federation.MultiClusterService{Meta: federation.NewMeta(federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name})}
-	switch w.some("what", 31) {
+	switch w.some("what", 32) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
@@ -225,6 +225,8 @@ func (w *randomWorld) change() {
 		if rapid.Bool().Draw(w.T, "bound") {
 			s.Put(staging.Whole(bound(plain.Ref(), clusters[w.some("clusters", 3):]...)))
 		}
+	case 31:
+		s.Put(staging.Whole(service(namespace, name, "when-down", w.one("when down", "fail", "fallback 192.0.2.2", "fallback 198.51.100.2", "fallback sorry.example.net", "fallback web.ns.fn.example.org"))))
 	case 30:
 		s.Put(staging.Reading{Ref: ingress(namespace, name, nil).Ref()})
 	}

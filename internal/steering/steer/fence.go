@@ -59,3 +59,8 @@ func (f *fences) turnsAway(t *Table, q *Question) *policy.Fence {
 	}
 	return broken(f.clients, l.Region, zone[:])
 }
+
+// TurnsAway reports whether clients at the vantage are outside of the function's fences.
+func (t *Table) TurnsAway(function int, from *Vantage) bool {
+	return t.functions.Ptr(function).turnsAway(t, &Question{From: from}) != nil
+}

@@ -121,6 +121,17 @@ func (s *Standing) JudgesLike(other *Standing) bool {
 	return true
 }
 
+// AllDown reports whether the function has candidates in the default horizon, and all are down.
+func (s *Standing) AllDown(function int) bool {
+	r := &s.functions.At(function).ranks[0]
+	for tier := range Down {
+		if !r.tiers[tier].empty() {
+			return false
+		}
+	}
+	return !r.tiers[Down].empty()
+}
+
 // Measure returns s with new round-trip times, by cluster; it returns s itself if none
 // differs enough from the one in use. It takes ownership of measured.
 func (s *Standing) Measure(measured []time.Duration) *Standing {

@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	when "github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
@@ -25,6 +26,8 @@ type TTL interface {
 // reach is where the clients of a place are sent for a function. Equal reaches are the same pointer.
 type reach struct {
 	anycast bool
+	// fallback is what replaces the clusters, all of which are down; nil if nothing does.
+	fallback *when.WhenDown
 	// clusters are by family; linked families have one.
 	clusters [3][]int
 }
@@ -52,11 +55,17 @@ var everyFamily = [...]steer.Family{steer.AnyFamily, steer.V4, steer.V6}
 // reachOf returns where clients at the vantage are sent.
 func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reach {
 	r.key = r.key[:0]
+	var fallback *when.WhenDown
 	for _, family := range families(v) {
 		var anycast bool
-		r.dst, _, anycast = v.Reach(r.dst[:0], v.Standing, steer.Question{Function: function, From: from, Family: family})
+		var tier steer.Tier
+		r.dst, tier, anycast = v.Reach(r.dst[:0], v.Standing, steer.Question{Function: function, From: from, Family: family})
 		if anycast {
 			r.key = append(r.key, anycastKey...)
+			break
+		}
+		if fallback = instead(v, function, from, tier); fallback != nil {
+			r.key = append(append(r.key[:0], fallbackKey...), fallback.String()...)
 			break
 		}
 		r.key = binary.AppendUvarint(r.key, uint64(len(r.dst))) //nolint:gosec // a length
@@ -70,7 +79,7 @@ func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reac
 	if r.known == nil || len(r.known) > mostReaches {
 		r.known = map[string]*reach{}
 	}
-	found := &reach{}
+	found := &reach{fallback: fallback}
 	for i, family := range families(v) {
 		found.clusters[i], _, found.anycast = v.Reach(nil, v.Standing, steer.Question{Function: function, From: from, Family: family})
 	}
@@ -78,8 +87,29 @@ func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reac
 	return found
 }
 
-// anycastKey is not a possible count of clusters.
-const anycastKey = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+// instead returns the fallback of a function of which clients at the vantage reach nothing better than the tier; nil if
+// it has none. A feed cannot say SERVFAIL: of a function that is to fail, it has all candidates.
+func instead(v *site.View, function int, from *steer.Vantage, tier steer.Tier) *when.WhenDown {
+	w := v.WhenAllDown(function)
+	if tier != steer.Down || !w.Fallback() || v.TurnsAway(function, from) {
+		return nil
+	}
+	return w
+}
+
+// Both are not a possible count of clusters.
+const (
+	anycastKey  = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+	fallbackKey = anycastKey + "\xff"
+)
+
+// alias returns the name that replaces the function's records; "" if none does.
+func (r *reach) alias() string {
+	if r.fallback == nil {
+		return ""
+	}
+	return r.fallback.Name
+}
 
 // endpoints returns the endpoints of the reach.
 func (r *reach) endpoints(v *site.View, function int) []federation.Endpoint {
@@ -87,6 +117,9 @@ func (r *reach) endpoints(v *site.View, function int) []federation.Endpoint {
 		return []federation.Endpoint{v.State.Functions.At(function).Anycast()}
 	}
 	var all []federation.Endpoint
+	if r.fallback != nil {
+		return append(all, federation.EndpointOf(r.fallback.Addresses))
+	}
 	for i := range families(v) {
 		for _, cluster := range r.clusters[i] {
 			e := v.Endpoint(function, cluster, 0)
@@ -125,8 +158,9 @@ func (r *rules) owns(apex *Apex, hostname string) bool {
 	})
 }
 
-// nodesOf returns the nodes of a function with the given endpoints. Taken are names that other functions have.
-func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endpoint, taken map[string]bool) []*Node {
+// nodesOf returns the nodes of a function with the given endpoints, or with an alias of its names if that is not "".
+// Taken are names that other functions have.
+func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endpoint, alias string, taken map[string]bool) []*Node {
 	var all []*Node
 	add := func(owner string, rrs []dns.RR) {
 		if len(owner) > maxName {
@@ -141,6 +175,10 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endp
 	}
 	for _, hostname := range f.Hostnames {
 		if !r.owns(apex, hostname) {
+			continue
+		}
+		if alias != "" {
+			add(hostname, []dns.RR{&dns.CNAME{Hdr: r.header(dns.TypeCNAME, r.ttl.Steered(f)), Target: alias}})
 			continue
 		}
 		add(hostname, r.host(f, at))

@@ -183,7 +183,7 @@ func (w *writer) make(all *[]made, v *site.View, function int, z *writtenZone, r
 			return o.entry
 		}
 	}
-	m.entry = &entry{r, w.nodesOf(&z.head.apex, v.State.Functions.At(function), r.endpoints(v, function), w.taken[z.Tenant])}
+	m.entry = &entry{r, w.nodesOf(&z.head.apex, v.State.Functions.At(function), r.endpoints(v, function), r.alias(), w.taken[z.Tenant])}
 	*all = append(*all, m)
 	return m.entry
 }
