@@ -134,6 +134,7 @@ func lasts(c steer.Choice) string {
 // outcome describes in words what Pick answers.
 func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, []string) {
 	choice := v.Pick(v.Standing, q)
+	instead := v.Instead(q.Function, choice)
 	switch {
 	case choice.Anycast:
 		var vips []string
@@ -143,16 +144,16 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 		return "the function's VIPs", vips
 	case choice.Fenced:
 		return "the policy turns away clients from there (NODATA)", nil
-	case choice.WhenDown.Fallback():
-		return "nothing is up: answering the " + choice.WhenDown.String(), answersOf(choice.WhenDown)
+	case instead.Fallback():
+		return "nothing is up: answering the " + instead.String(), answersOf(instead)
 	case choice.Cluster < 0:
 		return "no candidate (NODATA)", nil
-	case choice.Tier == steer.Down && choice.WhenDown != nil && choice.WhenDown.Fail:
+	case instead != nil && instead.Fail:
 		return "all candidates are down: SERVFAIL", nil
 	case choice.Tier == steer.Down:
 		return "all candidates are down: answering all of them, in order", addressesOf(candidates)
 	case choice.Most > 1:
-		best := candidates[:min(choice.Most, len(v.RankTier(nil, v.Standing, q, choice.Tier)))]
+		best := candidates[:len(choice.Best(v.RankTier(nil, v.Standing, q, choice.Tier)))]
 		var names []string
 		for _, c := range best {
 			names = append(names, c.Cluster)

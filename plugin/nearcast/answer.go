@@ -159,7 +159,7 @@ func (a *answer) addSOA() {
 func (a *answer) function(q steer.Question) outcome {
 	a.owner = owner{kind: ownerFunction, function: q.Function}
 	a.choose(q)
-	switch w := a.choice.WhenDown; {
+	switch w := a.instead(); {
 	case a.choice.Fenced:
 		return a.fenced()
 	case w != nil && w.Name != "" && a.qtype() != dns.TypeANY:
@@ -202,13 +202,13 @@ func (a *answer) addressesOf(q steer.Question) outcome {
 	switch {
 	case a.choice.Anycast:
 		a.addAddresses(a.view.State.Functions.At(q.Function).VIPs, ttl)
-	case a.choice.WhenDown.Fallback():
-		a.addEndpoint(federation.EndpointOf(a.choice.WhenDown.Addresses), ttl)
+	case a.instead().Fallback():
+		a.addEndpoint(federation.EndpointOf(a.instead().Addresses), ttl)
 	case a.fails():
 		return a.fail()
 	case a.choice.Cluster < 0:
 		return a.noData()
-	case a.several():
+	case a.choice.Several():
 		a.addEndpoint(joined(a.endpoints(q)), ttl)
 	default:
 		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), ttl)
@@ -225,7 +225,7 @@ func (a *answer) addressesOf(q steer.Question) outcome {
 // answered is the outcome of an answer that has records.
 func (a *answer) answered() outcome {
 	switch {
-	case a.choice.WhenDown.Fallback():
+	case a.instead().Fallback():
 		return outcomeFallback
 	case !a.choice.Steered || a.choice.Tier == steer.Up:
 		return outcomeAnswered

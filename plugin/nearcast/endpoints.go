@@ -7,28 +7,20 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// several reports whether the answer has more than the chosen cluster: as many as the policy wants, or all clusters
-// if all are down. One of those may be alive, and the probes may be what is broken.
-func (a *answer) several() bool { return a.choice.Most > 1 || a.choice.Tier == steer.Down }
-
 // endpoints returns the endpoints of the answer, best first.
 func (a *answer) endpoints(q steer.Question) []federation.Endpoint {
 	switch {
 	case a.choice.Anycast:
 		return []federation.Endpoint{a.view.State.Functions.At(q.Function).Anycast()}
-	case a.choice.WhenDown.Fallback():
-		return []federation.Endpoint{federation.EndpointOf(a.choice.WhenDown.Addresses)}
+	case a.instead().Fallback():
+		return []federation.Endpoint{federation.EndpointOf(a.instead().Addresses)}
 	case a.choice.Cluster < 0:
 		return nil
-	case !a.several():
+	case !a.choice.Several():
 		return []federation.Endpoint{a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)}
 	}
-	clusters := a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier)
-	if a.choice.Tier != steer.Down {
-		clusters = clusters[:min(len(clusters), a.choice.Most)]
-	}
 	var all []federation.Endpoint
-	for _, cluster := range clusters {
+	for _, cluster := range a.choice.Best(a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier)) {
 		all = append(all, a.view.Endpoint(q.Function, cluster, q.Horizon))
 	}
 	return all

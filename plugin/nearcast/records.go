@@ -139,7 +139,7 @@ func (a *answer) serviceAt(q steer.Question, s service) outcome {
 // addSRV answers with the function itself as the target, and its addresses as additional data. These come from the
 // same cluster as the answers to A and AAAA.
 func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
-	if w := a.choice.WhenDown; w != nil && w.Name != "" {
+	if w := a.instead(); w != nil && w.Name != "" {
 		a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, seconds(a.ttl())), Port: s.port.Number, Target: w.Name}}
 		return outcomeFallback
 	}

@@ -33,7 +33,7 @@ func (t *ttls) bound(probe health.Config) {
 func (t *ttls) of(c steer.Choice) time.Duration {
 	ttl := t.most
 	switch {
-	case c.WhenDown != nil, c.Steered && (c.Tier != steer.Up || c.Shaky):
+	case c.Lost(), c.Steered && (c.Tier != steer.Up || c.Shaky):
 		ttl = t.least
 	case c.Probed:
 		ttl = t.probed

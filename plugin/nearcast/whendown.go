@@ -15,10 +15,19 @@ func (a *answer) fenced() outcome {
 	return o
 }
 
+// instead returns what answers for the candidates if all is lost; nil if they do.
+func (a *answer) instead() *policy.WhenDown {
+	if a.owner.kind == ownerService {
+		return a.view.Instead(a.owner.service.function, a.choice)
+	}
+	return a.view.Instead(a.owner.function, a.choice)
+}
+
 // fails reports whether the client is to try elsewhere, as all is down. A function without a candidate has no records
 // instead: it does not fail, it is nowhere.
 func (a *answer) fails() bool {
-	return a.choice.WhenDown != nil && a.choice.WhenDown.Fail && a.choice.Cluster >= 0
+	w := a.instead()
+	return w != nil && w.Fail && a.choice.Cluster >= 0
 }
 
 // fail answers SERVFAIL: a resolver then tries other servers, and may serve what it has kept (RFC 8767).

@@ -25,8 +25,8 @@ type common struct {
 	ttl      time.Duration
 	grain    Grain
 	anycast  bool
-	// most is how many of the best candidates an answer has.
-	most int
+	// most is how many of the best candidates an answer has; 0 for all.
+	most uint8
 	// whenDown is nil to answer with all candidates.
 	whenDown *policy.WhenDown
 	fences

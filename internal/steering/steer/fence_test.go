@@ -70,7 +70,7 @@ func holds(t *rapid.T, fenced *Table, s *Standing, fences []policy.Fence) {
 			}
 		}
 		admitted := fences[2].Admits(region, zones) && fences[3].Admits(region, zones)
-		if choice.Fenced == admitted || !admitted && (choice.Cluster >= 0 || choice.Anycast || choice.WhenDown != nil || len(ranked)+len(reached) > 0) {
+		if choice.Fenced == admitted || !admitted && (choice.Cluster >= 0 || choice.Anycast || fenced.Instead(0, choice) != nil || len(ranked)+len(reached) > 0) {
 			t.Fatalf("%s in %s: admitted %t, and answered %+v of %v, reached %v", client, region, admitted, choice, ranked, reached)
 		}
 		for _, cluster := range append(ranked, reached...) {
@@ -169,11 +169,11 @@ func TestSeveralAreTheBestOfTheirTier(t *testing.T) {
 		q := Question{Client: netip.MustParseAddr("10.2.0.1")}
 		q.Location, _ = table.Lookup(q.Client)
 		choice := compiled.Pick(s, q)
-		if choice.Most != f.Policy.Most || choice.Tier != Up {
+		if int(choice.Most) != f.Policy.Most || choice.Tier != Up {
 			t.Errorf("%s: %+v", text, choice)
 		}
 		want := compiled.RankTier(nil, s, q, Up)
-		want = want[:min(len(want), choice.Most)]
+		want = choice.Best(want)
 		if got, _, _ := compiled.Reach(nil, s, q); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			t.Errorf("%s: reached %v, want the best, %v", text, got, want)
 		}
@@ -207,11 +207,11 @@ func TestTheNearestSayWhatIsAnsweredWhenAllIsDown(t *testing.T) {
 		nowhere.Placements = nil
 		compiled := Compile(state, Options{Site: Site{Cluster: "mk-core"}, Policy: written(c.zonesPolicy), WhenDown: when(c.zone), Locations: table}, nil)
 		down := func(federation.SharedTarget) health.Verdict { return health.Verdict{State: health.Down} }
-		if got := compiled.Pick(compiled.Stand(Unprobed, nil), Question{}); got.WhenDown != nil {
+		if got := compiled.Instead(0, compiled.Pick(compiled.Stand(Unprobed, nil), Question{})); got != nil {
 			t.Errorf("%+v: while it is up: %+v", c, got)
 		}
 		for i := range 2 {
-			got := compiled.Pick(compiled.Stand(down, nil), Question{Function: i}).WhenDown
+			got := compiled.Instead(i, compiled.Pick(compiled.Stand(down, nil), Question{Function: i}))
 			if got != compiled.WhenAllDown(i) || (got == nil) != (c.want == "") || got != nil && got.String() != c.want {
 				t.Errorf("%+v: function %d: %v", c, i, got)
 			}

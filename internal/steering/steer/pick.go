@@ -45,13 +45,10 @@ type Choice struct {
 	Tier    Tier
 	// Anycast is set if the answer is the function's VIPs.
 	Anycast bool
-	// Most is how many candidates of the tier the answer has.
-	Most int
+	// Most is how many candidates of the tier the answer has; 0 for all.
+	Most uint8
 	// Fenced is set if the client is turned away.
 	Fenced bool
-	// WhenDown is what to answer instead of the candidates, if all are down or there is none; nil
-	// for nothing else.
-	WhenDown *policy.WhenDown
 	// Steered is set if the answer depends on the client; Grain says how finely.
 	Steered bool
 	Grain   Grain
@@ -82,14 +79,40 @@ func (t *Table) Pick(s *Standing, q Question) Choice {
 		if Tier(tier) == Up && r.spare != nil {
 			mask, choice.Grain = r.spare[in.step()], max(c.grain, ByPrefix)
 		}
-		if Tier(tier) == Down {
-			choice.WhenDown = c.whenDown
-		}
 		choice.Cluster = c.rule.Pick(mask, in)
 		choice.Probed, choice.Shaky = at.probed.has(choice.Cluster), at.shaky.has(choice.Cluster)
 		return choice
 	}
-	return Choice{Cluster: -1, WhenDown: c.whenDown, TTL: c.ttl}
+	return Choice{Cluster: -1, TTL: c.ttl}
+}
+
+// Several reports whether the answer may have more than the chosen cluster: as many as the policy
+// wants, or all of them if all are down. One of those may be alive, and the probes may be what is
+// broken.
+func (c Choice) Several() bool { return c.Most != 1 || c.Tier == Down }
+
+// Best returns those of the tier's candidates, best first, that the answer has.
+func (c Choice) Best(ranked []int) []int {
+	if c.Most == 0 || c.Tier == Down {
+		return ranked
+	}
+	return ranked[:min(len(ranked), int(c.Most))]
+}
+
+// Lost reports whether nothing is up, or there is no candidate at all.
+func (c Choice) Lost() bool {
+	if c.Cluster < 0 {
+		return !c.Anycast && !c.Fenced
+	}
+	return c.Tier == Down
+}
+
+// Instead returns what answers for the function's candidates if all is lost; nil if they do.
+func (t *Table) Instead(function int, c Choice) *policy.WhenDown {
+	if !c.Lost() {
+		return nil
+	}
+	return t.WhenAllDown(function)
 }
 
 // Rank appends every candidate to dst, in the order in which they would answer.

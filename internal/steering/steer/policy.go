@@ -74,15 +74,15 @@ type rule struct {
 	threshold float64
 	// anycast is set if the answer is the function's VIPs.
 	anycast bool
-	// most is how many of the best candidates an answer has.
-	most int
+	// most is how many of the best candidates an answer has; 0 for all.
+	most uint8
 }
 
 func newRule(r *policy.Rule) *rule {
 	_, anycast := r.Options.(policy.Anycast)
-	one := &rule{meaningOf(r.Options), r.Threshold, anycast, r.Most}
+	one := &rule{meaningOf(r.Options), r.Threshold, anycast, uint8(r.Most)} //nolint:gosec // at most 16
 	if _, all := r.Options.(policy.Spread); all {
-		one.most = math.MaxInt
+		one.most = 0
 	}
 	return one
 }
