@@ -62,7 +62,7 @@ func TestAFaultOfADatabaseNamesItsFile(t *testing.T) {
 	findings, read := checkPath(corefile)
 	for name, want := range map[string]string{
 		"bad.mmdb": "fault: 1 of 2 records are damaged, first the one for 198.51.100.0/24: country_code is not a string; their other data is used",
-		"tor.mmdb": `fault: has no country, coordinates or autonomous system in any record, so it locates no client (its type is "GeoIP2-Anonymous-IP")`,
+		"tor.mmdb": `fault: has no country, coordinates, continent or autonomous system in any record, so it locates no client (its type is "GeoIP2-Anonymous-IP")`,
 		"isp.mmdb": `warning: has autonomous systems but no places (its type is "GeoIP2-ISP"), and no line of locations names an autonomous system: it has no effect`,
 		"cut.mmdb": "fault: ",
 	} {

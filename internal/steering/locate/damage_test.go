@@ -238,7 +238,7 @@ func TestADatabaseThatLocatesNobodyIsRefusedAloneAndByName(t *testing.T) {
 		"Anonymous-IP":    {only("GeoIP2-Anonymous-IP", m("is_tor_exit_node", mmdbtype.Bool(true))), `so it locates no client (its type is "GeoIP2-Anonymous-IP")`},
 		"Domain":          {only("GeoIP2-Domain", m("domain", str("example.com"))), `(its type is "GeoIP2-Domain")`},
 		"Connection-Type": {only("GeoIP2-Connection-Type", m("connection_type", str("Cellular"))), `(its type is "GeoIP2-Connection-Type")`},
-		"continents":      {only("x", m("continent", m("code", str("EU")))), "has no country, coordinates or autonomous system in any record"},
+		"continents":      {only("x", m("continent", m("name", str("Europe")))), "has no country, coordinates, continent or autonomous system in any record"},
 		"empty maps":      {only("x", m()), "has no country"},
 		"all bad":         {only("x", str("DE")), "locates no client: 1 of 1 records are damaged, first the one for 192.0.2.0/24: "},
 		"empty":           {nil, "is empty"},

@@ -28,7 +28,7 @@ const mark = "\ufeff"
 const maxLine = 4096
 
 // Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the number of
-// an autonomous system (AS64500) or "resolver" and a prefix; it skips empty lines and
+// an autonomous system (AS64500), "resolver" and a prefix, or an Area; it skips empty lines and
 // lines that start with #. It reports each bad line as a fault and reads the others.
 func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	var entries []Entry
@@ -130,6 +130,9 @@ func parseWho(who string) (Entry, error) {
 			return Entry{}, fmt.Errorf("%s is not an autonomous system number such as AS64500", shown(who))
 		}
 		return Entry{ASN: uint32(n)}, nil
+	}
+	if area, is, err := parseArea(who); is {
+		return Entry{Area: area}, err
 	}
 	text, resolver := strings.CutPrefix(who, "resolver ")
 	text = strings.TrimSpace(text)

@@ -174,8 +174,10 @@ func (f *Follower) table() (*Table, []federation.Fault) {
 // unfit reports files that have no effect without other files.
 func (f *Follower) unfit(entries []Entry, databases map[string]*Database) (faults []federation.Fault) {
 	numbered, both := false, false
+	settled, continental := false, false
 	for _, db := range databases {
 		numbered = numbered || db.numbered
+		settled, continental = settled || db.settled, continental || db.continental
 		both = both || db.reader.Metadata.IPVersion == 6
 	}
 	named := slices.IndexFunc(entries, func(e Entry) bool { return e.ASN != 0 })
@@ -183,8 +185,21 @@ func (f *Follower) unfit(entries []Entry, databases map[string]*Database) (fault
 		faults = append(faults, federation.Fault{File: f.files.Locations, Reason: fmt.Sprintf(
 			"AS%d is named, but no geoip database has autonomous systems: lines that name one have no effect", entries[named].ASN)})
 	}
+	inert := func(e Entry) bool { return e.Area.Country != "" && !settled || e.Area.Continent != "" && !continental }
+	if i := slices.IndexFunc(entries, inert); i >= 0 {
+		what := "continents"
+		if entries[i].Area.Country != "" {
+			what = "countries"
+		}
+		faults = append(faults, federation.Fault{File: f.files.Locations, Reason: fmt.Sprintf(
+			"%s is named, but no geoip database has %s: lines that name one have no effect", entries[i].Area, what)})
+	}
 	for _, path := range slices.Sorted(maps.Keys(databases)) {
 		db := databases[path]
+		if onContinents := slices.ContainsFunc(entries, func(e Entry) bool { return e.Area.Continent != "" }); !db.settled && db.continental && !onContinents && (named < 0 || !db.numbered) {
+			faults = append(faults, federation.Fault{Warning: true, File: path, Reason: fmt.Sprintf(
+				"has continents but no countries (its type is %q), and no line of locations names a continent: it has no effect", db.kind)})
+		}
 		if !db.located() && named < 0 {
 			faults = append(faults, federation.Fault{Warning: true, File: path, Reason: fmt.Sprintf(
 				"has autonomous systems but no places (its type is %q), and no line of locations names an autonomous system: it has no effect", db.kind)})

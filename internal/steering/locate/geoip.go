@@ -18,8 +18,22 @@ type Database struct {
 	// records are by offset; records without a place or system are left out.
 	records map[uintptr]entry
 	// places are the places of records; the first one is empty.
-	places   []Location
+	places   []spot
 	numbered bool
+	// settled is set if any record has a country or coordinates, continental if any has a continent.
+	settled, continental bool
+}
+
+// spot is the place of a record.
+type spot struct {
+	Location
+	Area
+}
+
+// spotKey is a spot by value.
+type spotKey struct {
+	locationKey
+	Area
 }
 
 // entry is the content of a record: an index into places, and the number of an autonomous
@@ -86,8 +100,8 @@ func parseDatabase(raw []byte) (*Database, []federation.Fault, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db := &Database{kind: reader.Metadata.DatabaseType, reader: reader, records: map[uintptr]entry{}, places: make([]Location, 1)}
-	x := indexer{db: db, ids: map[locationKey]uint32{}, seen: map[uint]bool{}, data: t.nodes + 16}
+	db := &Database{kind: reader.Metadata.DatabaseType, reader: reader, records: map[uintptr]entry{}, places: make([]spot, 1)}
+	x := indexer{db: db, ids: map[spotKey]uint32{}, seen: map[uint]bool{}, data: t.nodes + 16}
 	if err := t.walk(x.add); err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +114,7 @@ func parseDatabase(raw []byte) (*Database, []federation.Fault, error) {
 // indexer reads every record of a database once.
 type indexer struct {
 	db   *Database
-	ids  map[locationKey]uint32
+	ids  map[spotKey]uint32
 	seen map[uint]bool
 	// data is the value of a pointer to the start of the data.
 	data uint
@@ -137,16 +151,18 @@ func (x *indexer) add(pointer uint, network netip.Prefix) {
 }
 
 func (x *indexer) place(r *record) uint32 {
-	l, placed := r.location()
-	if !placed {
+	at := spot{r.location(), r.area()}
+	if at == (spot{}) {
 		return 0
 	}
-	key := keyOf(l)
+	x.db.continental = x.db.continental || at.Continent != ""
+	x.db.settled = x.db.settled || at.Location != (Location{})
+	key := spotKey{keyOf(at.Location), at.Area}
 	id, known := x.ids[key]
 	if !known {
 		id = uint32(len(x.db.places))
 		x.ids[key] = id
-		x.db.places = append(x.db.places, l)
+		x.db.places = append(x.db.places, at)
 	}
 	return id
 }
@@ -159,7 +175,7 @@ func (x *indexer) verdict() error {
 	case x.faulty > 0:
 		return fmt.Errorf("locates no client: %s", x.damage())
 	default:
-		return fmt.Errorf("has no country, coordinates or autonomous system in any record, so it locates no client (its type is %q)", x.db.kind)
+		return fmt.Errorf("has no country, coordinates, continent or autonomous system in any record, so it locates no client (its type is %q)", x.db.kind)
 	}
 }
 

@@ -52,7 +52,7 @@ func (l Location) String() string {
 	return l.Region + "/" + l.Zone
 }
 
-// Entry assigns clients to a location: those of a prefix, or of an autonomous system.
+// Entry assigns clients to a location: those of a prefix, of an autonomous system, or of an area.
 type Entry struct {
 	Prefix netip.Prefix
 	// ASN is 0 for an entry of a prefix.
@@ -60,6 +60,8 @@ type Entry struct {
 	// Resolver is set if the prefix is one of resolvers: their clients are in the
 	// location, and only a query's source address is looked up in it.
 	Resolver bool
+	// Area is the zero Area for an entry of a prefix or system.
+	Area     Area
 	Location Location
 }
 
@@ -105,9 +107,11 @@ var Unread = &Table{locations: Empty.locations, named: Empty.named, unread: true
 // prefix, the later one counts.
 func New(entries []Entry, databases ...*Database) *Table {
 	t := &Table{locations: []Location{Nowhere: {}, Private: {}, Embedded: {}}, ids: map[locationKey]ID{}, systems: map[uint32]ID{}}
-	cells := map[netip.Prefix]ID{}
+	cells, areas := map[netip.Prefix]ID{}, map[Area]Location{}
 	for _, e := range entries {
 		switch id := t.id(e.Location); {
+		case e.Area != Area{}:
+			areas[e.Area] = e.Location
 		case e.ASN != 0:
 			t.systems[e.ASN] = id
 		case e.Resolver:
@@ -139,12 +143,28 @@ func New(entries []Entry, databases ...*Database) *Table {
 	t.partition(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6)
 	for _, db := range databases {
 		p := placed{db, make([]ID, len(db.places))}
-		for i, l := range db.places[1:] {
-			p.ids[i+1] = t.id(l)
+		for i, at := range db.places[1:] {
+			if l := at.location(areas); l != (Location{}) {
+				p.ids[i+1] = t.id(l)
+			}
 		}
 		t.databases = append(t.databases, p)
 	}
 	return t
+}
+
+// location returns where clients at the spot are: as the smallest area says that a table names, at the
+// database's coordinates unless it has others; else as the database says.
+func (s spot) location(areas map[Area]Location) Location {
+	for _, area := range s.within() {
+		if l, named := areas[area]; named {
+			if l.Coordinates == nil {
+				l.Coordinates = s.Coordinates
+			}
+			return l
+		}
+	}
+	return s.Location
 }
 
 func (t *Table) id(l Location) ID {
@@ -220,7 +240,7 @@ func (t *Table) search(a netip.Addr) (id ID, bits uint8, by string) {
 	for i := range t.databases {
 		if db := &t.databases[i]; db.located() {
 			e, length := db.lookup(a)
-			if bits = max(bits, length); e.place != 0 {
+			if bits = max(bits, length); db.ids[e.place] != Nowhere {
 				return db.ids[e.place], bits, "geoip, by its country and coordinates"
 			}
 		}

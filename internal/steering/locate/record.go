@@ -3,6 +3,7 @@ package locate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,9 +15,9 @@ import (
 // record holds the fields read from an MMDB record of any vendor: MaxMind's City, Country,
 // Enterprise, ASN and ISP nest them in maps, others have them all at the top level.
 type record struct {
-	country, flatCountry, subdivision string
-	lat, lon                          *float64
-	number                            uint32
+	country, flatCountry, subdivision, continent string
+	lat, lon                                     *float64
+	number                                       uint32
 	// wrong names the field whose value cannot be used; "" if there is none.
 	wrong string
 }
@@ -31,11 +32,11 @@ func (r *record) UnmarshalMaxMindDBCursor(c mmdbdata.Cursor) (mmdbdata.Cursor, e
 	return r.fields(c, "", func(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error) {
 		inner := r.field
 		switch path {
-		case "country", "location", "traits":
+		case "country", "continent", "location", "traits":
 			if kind == mmdbdata.KindMap {
 				return r.fields(value, path+".", inner)
 			}
-			if path != "country" {
+			if path != "country" && path != "continent" {
 				return r.misfit(path, value, "not a map")
 			}
 		case "subdivisions":
@@ -95,6 +96,10 @@ func (r *record) firstOf(path string, c mmdbdata.Cursor, kind mmdbdata.Kind, rea
 // field reads a field that has a single value.
 func (r *record) field(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error) {
 	switch path {
+	case "continent.code", "continent_code":
+		return r.code(path, value, kind, &r.continent)
+	case "continent": // a name beside the code
+		return value.Skip()
 	case "country.iso_code":
 		return r.code(path, value, kind, &r.country)
 	case "country_code":
@@ -142,7 +147,9 @@ func (r *record) code(path string, value mmdbdata.Cursor, kind mmdbdata.Kind, to
 	case text == "" || text == "-" || text == "ZZ" || text == "XX":
 	case to == &r.subdivision && !isSubdivision(text):
 		return r.misfit(path, value, "not a subdivision code")
-	case to != &r.subdivision && !isCountry(text):
+	case to == &r.continent && !isContinent(strings.ToLower(text)):
+		return r.misfit(path, value, "not a continent code")
+	case to != &r.subdivision && to != &r.continent && !isCountry(text):
 		return r.misfit(path, value, "not a country code")
 	default:
 		*to = strings.ToLower(text)
@@ -154,6 +161,9 @@ func (r *record) code(path string, value mmdbdata.Cursor, kind mmdbdata.Kind, to
 func isCountry(text string) bool {
 	return len(text) == 2 && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz") == "" && text != "ZZ" && text != "XX"
 }
+
+// isContinent reports whether the text is a continent's code, in lower case.
+func isContinent(text string) bool { return slices.Contains(continents, text) }
 
 // isSubdivision reports whether the text has the form of the part of an ISO 3166-2 code
 // after the country.
@@ -229,20 +239,29 @@ func (r *record) system(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) 
 // light travels both ways in half a millisecond. It bounds the number of locations.
 const grid = 0.5
 
-// location makes a region of the country's code, and a zone of that and the first
-// subdivision's code, in lower case: "de", "de-he". It returns false if the record has no
-// place.
-func (r *record) location() (Location, bool) {
-	l := Location{Region: r.country}
-	if l.Region == "" {
-		l.Region = r.flatCountry
+// area returns where the record is.
+func (r *record) area() Area {
+	a := Area{Continent: r.continent, Country: r.country}
+	if a.Country == "" {
+		a.Country = r.flatCountry
 	}
-	if l.Region != "" && r.subdivision != "" {
-		l.Zone = l.Region + "-" + r.subdivision
+	if a.Country != "" {
+		a.Subdivision = r.subdivision
+	}
+	return a
+}
+
+// location makes a region of the country's code, and a zone of that and the first
+// subdivision's code, in lower case: "de", "de-he".
+func (r *record) location() Location {
+	a := r.area()
+	l := Location{Region: a.Country}
+	if a.Subdivision != "" {
+		l.Zone = a.Country + "-" + a.Subdivision
 	}
 	// Databases write 0,0, which is in the Atlantic, for an unknown place.
 	if r.lat != nil && r.lon != nil && (*r.lat != 0 || *r.lon != 0) {
 		l.Coordinates = &federation.Coordinates{Lat: math.Round(*r.lat/grid) * grid, Lon: math.Round(*r.lon/grid) * grid}
 	}
-	return l, l.Region != "" || l.Coordinates != nil
+	return l
 }
