@@ -63,7 +63,7 @@ func (s *stanza) parseKey(c *caddy.Controller, ttlLine *int) error {
 	parse, known := keys[key]
 	switch {
 	case !known:
-		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("%v", arguments.UnknownKey(key, slices.Sorted(maps.Keys(keys))))
 	case key == "ttl" && *ttlLine > 0:
 		return c.Errf("ttl: already set on line %d", *ttlLine)
 	case key == "ttl":

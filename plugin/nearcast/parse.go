@@ -131,7 +131,7 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	parse, known := keys[key]
 	if !known {
-		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("%v", arguments.UnknownKey(key, slices.Sorted(maps.Keys(keys))))
 	}
 	name := key
 	if alias, ok := aliases[key]; ok {

@@ -22,7 +22,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	examples := 0
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
-		corefile = strings.ReplaceAll(corefile, "/etc/nearcast", dir)
+		corefile = strings.NewReplacer("/etc/nearcast", dir, "/var/lib/nearcast", filepath.Join(dir, "state"), "/run/nearcast", dir).Replace(corefile)
 		corefile = strings.ReplaceAll(corefile, "fn.example.org {", "fn.example.org:0 {\nbind LOOPBACK")
 		corefile = strings.ReplaceAll(corefile, "nearcast fn.example.org:0 {\nbind LOOPBACK", "nearcast fn.example.org {")
 		corefile = strings.Replace(corefile, ". {", ".:0 {\nbind LOOPBACK", 1)

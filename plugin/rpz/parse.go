@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coredns/caddy"
@@ -121,7 +120,7 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	}
 	parse, known := keys[key]
 	if !known {
-		return c.Errf("unknown key %q; known keys: zone, %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("%v", arguments.UnknownKey(key, append([]string{"zone"}, slices.Sorted(maps.Keys(keys))...)))
 	}
 	if line, twice := s.written[key]; twice {
 		return c.Errf("%s: already set on line %d", key, line)
@@ -176,7 +175,7 @@ func (z *configuredZone) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	parse, known := zoneKeys[key]
 	if !known {
-		return c.Errf("zone %s: unknown key %q; known keys: %s", z.name, key, strings.Join(slices.Sorted(maps.Keys(zoneKeys)), ", "))
+		return c.Errf("zone %s: %v", z.name, arguments.UnknownKey(key, slices.Sorted(maps.Keys(zoneKeys))))
 	}
 	name := key
 	if alias, ok := aliases[key]; ok {

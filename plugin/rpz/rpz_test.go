@@ -255,7 +255,7 @@ func TestInvalidBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\n}\nmax-policy-ttl 1500ms", "is not a whole number of seconds"},
 		{"zone x {\nfile DIR/rpz1\n}\nstate DIR/rpz1", "is not a directory"},
 		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: DIR/rpz1 is not a directory"},
-		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known keys: zone, add-soa,`},
+		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; did you mean zone?`},
 		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the tsig plugin of this server block has no key k."},
 		{"zone x {\nfile DIR/truth\n}", "plugin/rpz: zone x.: DIR/truth: the zone has no SOA record; the file has the SOA of the zone test."},
 	} {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/coredns/caddy"
 
@@ -88,7 +87,7 @@ func (s *settings) parseKey(c *caddy.Controller, lines map[string]int) error {
 	key := c.Val()
 	set, known := keys[key]
 	if !known {
-		return c.Errf("unknown key %q; known keys: %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		return c.Errf("%v", arguments.UnknownKey(key, slices.Sorted(maps.Keys(keys))))
 	}
 	if before, twice := lines[key]; twice && !slices.Contains(repeatable, key) {
 		return c.Errf("%s: already set on line %d", key, before)

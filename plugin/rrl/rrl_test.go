@@ -280,7 +280,7 @@ func TestALimitedAnswerIsEmptyAndKeepsItsOptions(t *testing.T) {
 
 func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	for block, want := range map[string]string{
-		"rrl {\nresponse-per-second 5\n}":      `Testfile:2 - Error during parsing: unknown key "response-per-second"; known keys: errors-per-second`,
+		"rrl {\nresponse-per-second 5\n}":      `Testfile:2 - Error during parsing: unknown key "response-per-second"; did you mean responses-per-second?`,
 		"rrl {\nslip 11\n}":                    `Testfile:2 - Error during parsing: slip: "11" is not a number from 0 to 10`,
 		"rrl {\nslip 1 2\n}":                   "slip: takes one argument, a number",
 		"rrl {\nwindow 0\n}":                   `window: "0" is not a number from 1 to 3600`,

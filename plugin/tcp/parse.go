@@ -92,7 +92,7 @@ func (l *line) parseKey(c *caddy.Controller, seen map[string]bool) error {
 	read := keys[name]
 	switch {
 	case read == nil:
-		return c.Errf("unknown key %q; known keys: connections, network", name)
+		return c.Errf("%v", arguments.UnknownKey(name, []string{"connections", "network"}))
 	case seen[name]:
 		return c.Errf("%s is set twice", name)
 	}

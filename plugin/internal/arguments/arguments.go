@@ -13,6 +13,8 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/base/typo"
 )
 
 // Position is a place in the Corefile.
@@ -97,6 +99,14 @@ func Key(args []string) (name, algorithm string, err error) {
 		}
 	}
 	return dns.CanonicalName(args[0]), algorithm, nil
+}
+
+// UnknownKey returns the error for a key of a block: it suggests the closest known one, or lists all.
+func UnknownKey(key string, known []string) error {
+	if near := typo.Nearest(key, known); near != "" {
+		return fmt.Errorf("unknown key %q; did you mean %s?", key, near)
+	}
+	return fmt.Errorf("unknown key %q; known keys: %s", key, strings.Join(known, ", "))
 }
 
 // Existing returns the path made absolute, so that two spellings of one file are one source. A missing file is
