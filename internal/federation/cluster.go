@@ -59,6 +59,8 @@ type Cluster struct {
 	Used float64
 	// Leaving says why traffic moves away from the whole cluster; "" if it does not.
 	Leaving string
+	// Shed is the share of the clients that are moved away from it; 0 for none.
+	Shed Eighths
 }
 
 // Price returns the cluster's relative price.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
@@ -54,6 +55,9 @@ func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if text := r.FormValue("until"); text != "" {
 		drain.Until, err = time.Parse(time.RFC3339, text)
+	}
+	if text := r.FormValue("share"); err == nil && text != "" {
+		drain.Share, err = federation.ParseEighths(text)
 	}
 	switch {
 	case err != nil:

@@ -153,7 +153,7 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 	case choice.Tier == steer.Down:
 		return "all candidates are down: answering all of them, in order", addressesOf(candidates)
 	case choice.Most > 1:
-		best := candidates[:len(choice.Best(v.RankTier(nil, v.Standing, q, choice.Tier)))]
+		best := candidates[:len(v.Answers(v.Standing, q, choice))]
 		var names []string
 		for _, c := range best {
 			names = append(names, c.Cluster)

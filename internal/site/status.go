@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/seconds"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
@@ -51,6 +52,14 @@ type Status struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// leaving says why all or some of its clients are moved away from the cluster; "" if none are.
+func leaving(c *federation.Cluster) string {
+	if c.Leaving == "" && c.Shed > 0 {
+		return c.Shed.String() + " drained by annotation"
+	}
+	return c.Leaving
+}
+
 func (s *Site) status(v *View) Status {
 	st := Status{
 		Site: v.Site.String(), Source: s.config.Source.Key(),
@@ -61,7 +70,7 @@ func (s *Site) status(v *View) Status {
 	st.Drains, st.DrainsUnkept = v.Drains, s.drains.unkept()
 	for i := range v.State.Clusters {
 		c := &v.State.Clusters[i]
-		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})
+		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, leaving(c)})
 	}
 	for _, i := range v.State.Sorted() {
 		f, q := v.State.Functions.At(i), steer.Question{Function: i}

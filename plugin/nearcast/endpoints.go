@@ -20,7 +20,7 @@ func (a *answer) endpoints(q steer.Question) []federation.Endpoint {
 		return []federation.Endpoint{a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)}
 	}
 	var all []federation.Endpoint
-	for _, cluster := range a.choice.Best(a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier)) {
+	for _, cluster := range a.view.Answers(a.view.Standing, q, a.choice) {
 		all = append(all, a.view.Endpoint(q.Function, cluster, q.Horizon))
 	}
 	return all

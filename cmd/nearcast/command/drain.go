@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/program"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/source/karmada"
@@ -26,6 +27,7 @@ type drainFlags struct {
 	socket           string
 	length           time.Duration
 	reason           string
+	share            string
 }
 
 func drainCommand() *cobra.Command {
@@ -34,11 +36,15 @@ func drainCommand() *cobra.Command {
 		`Move traffic away from a cluster: it answers only if nothing else is up. The command
 annotates the Karmada Cluster, with your own kubeconfig, and so every site drains it.
 
+With --share, that share of the clients leaves the cluster or region while it is up, always
+the same ones: raise the share step by step, and a client moves once.
+
 With --site the command tells only the instance at --admin. PATTERN is then a glob such
 as de-* or demo/hello, and matches clusters, regions or functions. The instance keeps
 the drain over a restart if it has a directory for snapshots. If the disk cannot be
 written, the drain is in force in memory, and is saved as soon as the disk allows.`)
 	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this `DURATION`; by default never (with --site)")
+	c.Flags().StringVar(&f.share, "share", "", "move only this `SHARE` of the clients away, a multiple of 12.5%")
 	c.Flags().StringVar(&f.reason, "reason", "", "reason shown by status and explain (with --site)")
 	return c
 }
@@ -64,17 +70,27 @@ func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command
 }
 
 func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
+	share := federation.Everybody
+	if f.share != "" {
+		var err error
+		if share, err = federation.ParseEighths(f.share); err != nil {
+			return fmt.Errorf("--share: %w", err)
+		}
+	}
 	if !f.site {
 		if f.region || f.function || f.length > 0 || f.reason != "" || cmd.Flags().Changed("admin") {
 			return errors.New("--admin, --region, --function, --for and --reason require --site; add --site, or name only a cluster")
 		}
-		return f.everywhere(cmd, what, drain)
+		if !drain {
+			share = 0
+		}
+		return f.everywhere(cmd, what, share)
 	}
 	method := http.MethodDelete
 	if drain {
 		method = http.MethodPut
 	}
-	drains, err := f.call(cmd, method, what)
+	drains, err := f.call(cmd, method, what, share)
 	if err != nil {
 		return err
 	}
@@ -98,26 +114,31 @@ func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
 type drained struct {
 	Cluster string `json:"cluster"`
 	Drained bool   `json:"drained"`
+	// Share is the share of the clients that is moved away; "" for all.
+	Share string `json:"share,omitempty"`
 	// Leaving is why traffic is moved away; drains are one of several reasons.
 	Leaving string `json:"leaving,omitempty"`
 	// Warnings are about annotations of the Cluster that no site can read.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// everywhere drains or undrains the cluster at all sites.
-func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
+// everywhere drains the share of the cluster at all sites, and nothing more.
+func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, share federation.Eighths) error {
 	asJSON, err := program.WantsJSON(cmd)
 	if err != nil {
 		return err
 	}
-	after, err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, drain)
+	after, err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, share)
 	if err != nil {
 		return err
 	}
-	if drain && after.Leaving == "" {
+	if share == federation.Everybody && after.Leaving == "" || share > 0 && share < federation.Everybody && after.Shed != share {
 		return fmt.Errorf("cluster %s is not drained: the API accepted the annotation %s, but it has another value now; find out who writes it", cluster, annotation.Drain)
 	}
-	d := drained{Cluster: cluster, Drained: drain, Leaving: after.Leaving}
+	d := drained{Cluster: cluster, Drained: share > 0, Leaving: after.Leaving}
+	if share > 0 && share < federation.Everybody {
+		d.Share = share.String()
+	}
 	for _, fault := range after.Faults {
 		d.Warnings = append(d.Warnings, fault.Error())
 	}
@@ -130,6 +151,8 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 
 func (d drained) print(w io.Writer) {
 	switch {
+	case d.Share != "":
+		fmt.Fprintf(w, "%s of the clients of cluster %s are drained: every site moves them away\n", d.Share, d.Cluster)
 	case d.Drained:
 		fmt.Fprintf(w, "cluster %s is drained: every site moves its traffic away\n", d.Cluster)
 	case d.Leaving != "":
@@ -143,7 +166,7 @@ func (d drained) print(w io.Writer) {
 }
 
 // call sends the request to one site.
-func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []site.Drained, err error) {
+func (f *drainFlags) call(cmd *cobra.Command, method, pattern string, share federation.Eighths) (drains []site.Drained, err error) {
 	kind := steer.DrainCluster
 	switch {
 	case f.region:
@@ -152,6 +175,9 @@ func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []
 		kind = steer.DrainFunction
 	}
 	query := url.Values{"kind": {string(kind)}, "pattern": {pattern}, "reason": {f.reason}}
+	if share < federation.Everybody {
+		query.Set("share", share.String())
+	}
 	if f.length > 0 {
 		query.Set("until", time.Now().Add(f.length).Format(time.RFC3339))
 	}

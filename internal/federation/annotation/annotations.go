@@ -273,9 +273,14 @@ var clusterParsers = []parser[federation.Cluster]{
 		return nil
 	}},
 	{key: Drain, set: func(c *federation.Cluster, _, v string) error {
+		if strings.HasSuffix(v, "%") {
+			share, err := federation.ParseEighths(v)
+			c.Shed = share
+			return err
+		}
 		drain, err := strconv.ParseBool(v)
 		if err != nil {
-			return fmt.Errorf("%q is neither true nor false", v)
+			return fmt.Errorf("%q is neither true, false nor a share such as 25%%", v)
 		}
 		if drain && c.Leaving == "" {
 			c.Leaving = "drained by annotation"

@@ -165,7 +165,7 @@ clusters: [{name: k, cluster: {server: "`+server.URL+`"}}]
 contexts: [{name: c, context: {cluster: k}}]
 current-context: c
 `)
-	after, err := SetDrain(t.Context(), path, "a", true)
+	after, err := SetDrain(t.Context(), path, "a", federation.Everybody)
 	if err != nil || after.Leaving == "" {
 		t.Errorf("%+v, %v", after, err)
 	}

@@ -18,15 +18,17 @@ import (
 type Drained struct {
 	// Leaving says why traffic moves away from it; "" if it does not.
 	Leaving string
+	// Shed is the share of the clients that move away from it.
+	Shed federation.Eighths
 	// Faults are the annotations that no site can read.
 	Faults []federation.Fault
 }
 
-// SetDrain annotates a Cluster so that every site moves traffic away from it, or no
-// longer does. It uses the caller's credentials: a kubeconfig file or, if that is "",
+// SetDrain annotates a Cluster so that every site moves a share of the traffic away from it, or
+// none with 0. It uses the caller's credentials: a kubeconfig file or, if that is "",
 // what kubectl would use. It returns the resulting state in the API, which a webhook may
 // have changed.
-func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drained, error) {
+func SetDrain(ctx context.Context, kubeconfig, cluster string, drain federation.Eighths) (Drained, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
@@ -47,10 +49,14 @@ func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drai
 	return setDrain(ctx, patchCluster(group), cluster, drain)
 }
 
-func setDrain(ctx context.Context, merge func(ctx context.Context, name string, patch []byte) (*clusterv1alpha1.Cluster, error), cluster string, drain bool) (Drained, error) {
+func setDrain(ctx context.Context, merge func(ctx context.Context, name string, patch []byte) (*clusterv1alpha1.Cluster, error), cluster string, drain federation.Eighths) (Drained, error) {
 	var value any // null removes the annotation
-	if drain {
+	switch drain {
+	case 0:
+	case federation.Everybody:
 		value = "true"
+	default:
+		value = drain.String()
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{annotation.Drain: value}}})
 	if err != nil {
@@ -63,7 +69,7 @@ func setDrain(ctx context.Context, merge func(ctx context.Context, name string, 
 	r := read(patched)
 	var after Drained
 	if c, ok := r.Object.(*federation.Cluster); ok {
-		after = Drained{c.Leaving, r.Faults}
+		after = Drained{c.Leaving, c.Shed, r.Faults}
 	}
 	return after, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // TestADrainSaysWhetherItTookEffect has Clusters with other faults, with other reasons to
@@ -19,17 +21,17 @@ func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 		annotations map[string]string
 		actions     []string
 		rewrite     string
-		drain       bool
+		drain       federation.Eighths
 		leaving     string
 		faults      int
 	}{
-		"a valid one":                {nil, nil, "", true, "drained by annotation", 0},
-		"beside a typo":              {map[string]string{"nearcast.dev/cots": "2"}, nil, "", true, "drained by annotation", 1},
-		"beside a bad address":       {map[string]string{"nearcast.dev/address": "192.0.2.999"}, nil, "", true, "drained by annotation", 1},
-		"a webhook sets it to false": {nil, nil, "false", true, "", 0},
-		"a webhook garbles it":       {nil, nil, "yes please", true, "", 1},
-		"undrained":                  {map[string]string{"nearcast.dev/drain": "true"}, nil, "", false, "", 0},
-		"undrained, and leaving":     {map[string]string{"nearcast.dev/drain": "true"}, []string{"TrafficControl"}, "", false, "Karmada Remedy TrafficControl", 0},
+		"a valid one":                {nil, nil, "", federation.Everybody, "drained by annotation", 0},
+		"beside a typo":              {map[string]string{"nearcast.dev/cots": "2"}, nil, "", federation.Everybody, "drained by annotation", 1},
+		"beside a bad address":       {map[string]string{"nearcast.dev/address": "192.0.2.999"}, nil, "", federation.Everybody, "drained by annotation", 1},
+		"a webhook sets it to false": {nil, nil, "false", federation.Everybody, "", 0},
+		"a webhook garbles it":       {nil, nil, "yes please", federation.Everybody, "", 1},
+		"undrained":                  {map[string]string{"nearcast.dev/drain": "true"}, nil, "", 0, "", 0},
+		"undrained, and leaving":     {map[string]string{"nearcast.dev/drain": "true"}, []string{"TrafficControl"}, "", 0, "Karmada Remedy TrafficControl", 0},
 	} {
 		client := karmadafake.NewClientset(&clusterv1alpha1.Cluster{
 			ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: c.annotations}, Status: clusterv1alpha1.ClusterStatus{RemedyActions: c.actions},
@@ -44,7 +46,11 @@ func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %q and %d faults", name, after, err, c.leaving, c.faults)
 		}
 	}
-	if _, err := setDrain(t.Context(), mergeInto(karmadafake.NewClientset()), "a", true); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
+	client := karmadafake.NewClientset(&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: map[string]string{"nearcast.dev/drain": "true"}}})
+	if after, err := setDrain(t.Context(), mergeInto(client), "a", 2); err != nil || after.Leaving != "" || after.Shed != 2 {
+		t.Errorf("25%%, after it was drained: %+v, %v", after, err)
+	}
+	if _, err := setDrain(t.Context(), mergeInto(karmadafake.NewClientset()), "a", federation.Everybody); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
 		t.Errorf("a cluster that does not exist: %v", err)
 	}
 }

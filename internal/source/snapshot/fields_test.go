@@ -19,7 +19,7 @@ import (
 
 // derived are the fields that a snapshot does not have, because reading it sets them.
 var derived = map[string]string{
-	"Cluster.Coordinates": "annotation.Parse", "Cluster.Gateways": "annotation.Parse", "Cluster.Cost": "annotation.Parse",
+	"Cluster.Coordinates": "annotation.Parse", "Cluster.Gateways": "annotation.Parse", "Cluster.Cost": "annotation.Parse", "Cluster.Shed": "annotation.Parse",
 	"Template.Annotated": "annotation.Parse", "Endpoint.VIP": "package build", "Verdict.Stale": "every verdict is",
 	"Placing.Members": "set below, as its Members have no settable fields",
 }
@@ -146,7 +146,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	for i, o := range got.Objects {
 		switch o := o.(type) {
 		case *federation.Cluster:
-			o.Cost = nil
+			o.Cost, o.Shed = nil, 0
 		case *federation.Template:
 			if o.TTL != 2*time.Second {
 				t.Errorf("the annotations were not parsed: %+v", o.Annotated)

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"time"
@@ -15,6 +16,9 @@ type Drain struct {
 	Kind DrainKind `json:"kind"`
 	// Pattern is a glob of path.Match. Functions are matched as namespace/name.
 	Pattern string `json:"pattern"`
+	// Share is the share of the clients that are moved away; 0 for all, which leave it as a drained
+	// cluster is left.
+	Share federation.Eighths `json:"share,omitempty"`
 	// Until is when the drain ends; the zero time if it never does.
 	Until  time.Time `json:"until,omitzero"`
 	Reason string    `json:"reason,omitempty"`
@@ -37,6 +41,9 @@ func (d Drain) Check() error {
 	default:
 		return fmt.Errorf("kind %q is not cluster, region or function", d.Kind)
 	}
+	if d.Share > 0 && d.Kind == DrainFunction {
+		return errors.New("a function is drained as a whole: a share is moved from a cluster or a region to others")
+	}
 	if _, err := path.Match(d.Pattern, ""); err != nil || d.Pattern == "" {
 		return fmt.Errorf("%q is not a pattern such as de-* or demo/hello", d.Pattern)
 	}
@@ -52,6 +59,9 @@ func (d Drain) Same(o Drain) bool { return d.Kind == o.Kind && d.Pattern == o.Pa
 // String returns the drain as messages show it.
 func (d Drain) String() string {
 	s := fmt.Sprintf("drained at this site (%s %s)", d.Kind, d.Pattern)
+	if d.Share > 0 {
+		s = d.Share.String() + " of the clients are " + s
+	}
 	if !d.Until.IsZero() {
 		s += " until " + d.Until.Format(time.RFC3339)
 	}
@@ -88,14 +98,35 @@ func (d Drain) matches(kind DrainKind, name string) bool {
 	return ok && err == nil
 }
 
-// drainOf says why the function, or the whole cluster, is drained here; "" if it is not.
+// drainOf says why the function, or the whole cluster, is drained here; "" if it is not, or only
+// for a share of the clients.
 func (t *Table) drainOf(kind DrainKind, name string) string {
 	for _, d := range t.Drains {
-		if d.matches(kind, name) {
+		if d.Share == 0 && d.matches(kind, name) {
 			return d.String()
 		}
 	}
 	return ""
+}
+
+// shedding is the share of the clients that are moved away from a cluster, and why.
+type shedding struct {
+	federation.Eighths
+	why string
+}
+
+// sheddingOf returns the largest share that the annotation of the cluster or a drain at this site
+// moves away from it.
+func (t *Table) sheddingOf(c *federation.Cluster) (s shedding) {
+	if c.Shed > 0 {
+		s = shedding{c.Shed, c.Shed.String() + " of the clients are drained by annotation"}
+	}
+	for _, d := range t.Drains {
+		if d.Share > s.Eighths && (d.matches(DrainCluster, c.Name) || d.matches(DrainRegion, c.Region)) {
+			s = shedding{d.Share, d.String()}
+		}
+	}
+	return s
 }
 
 func (t *Table) functionDrain(f *federation.Function) string {

@@ -3,6 +3,7 @@ package steer
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -94,6 +95,9 @@ func (t *Table) candidate(q Question, in Input, f *federation.Function, p *feder
 	how := source.describe(load, p)
 	if step := t.Load.step(load, source); step > 0 {
 		how += fmt.Sprintf("; %d of %d clients leave", step, steps)
+	}
+	if shed := t.shed[p.Cluster]; shed.Eighths > 0 {
+		how = strings.TrimPrefix(how+"; "+shed.why, "; ")
 	}
 	return Candidate{
 		Cluster: c.Name, Tier: tier.String(), Reason: v.Reason,

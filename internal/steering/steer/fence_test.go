@@ -173,7 +173,10 @@ func TestSeveralAreTheBestOfTheirTier(t *testing.T) {
 			t.Errorf("%s: %+v", text, choice)
 		}
 		want := compiled.RankTier(nil, s, q, Up)
-		want = choice.Best(want)
+		want = want[:min(len(want), int(choice.Most))]
+		if got := compiled.Answers(s, q, choice); !slices.Equal(got, want) {
+			t.Errorf("%s: answers %v, want %v", text, got, want)
+		}
 		if got, _, _ := compiled.Reach(nil, s, q); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			t.Errorf("%s: reached %v, want the best, %v", text, got, want)
 		}

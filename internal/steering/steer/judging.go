@@ -134,7 +134,8 @@ func (j *judging) judged(p *federation.Placement) judged {
 		j.rtts[p.Cluster] = rtt
 	}
 	load, known := loadOf(p, c, probe)
-	one := judged{cluster: p.Cluster, tier: j.verdict(p, "", probe).Tier, shed: uint8(j.Load.step(load, known)), classes: j.classes(p)}
+	shed := max(uint8(j.Load.step(load, known)), uint8(j.shed[p.Cluster].Eighths))
+	one := judged{cluster: p.Cluster, tier: j.verdict(p, "", probe).Tier, shed: shed, classes: j.classes(p)}
 	if probe.State != health.Unknown {
 		one.flags |= isProbed
 	}

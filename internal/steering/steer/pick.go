@@ -75,28 +75,68 @@ func (t *Table) Pick(s *Standing, q Question) Choice {
 		}
 		in := t.input(s, c, q)
 		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, Most: c.most, TTL: c.ttl}
-		mask := r.tiers[tier]
 		if Tier(tier) == Up && r.spare != nil {
-			mask, choice.Grain = r.spare[in.step()], max(c.grain, ByPrefix)
+			choice.Grain = max(c.grain, ByPrefix)
 		}
-		choice.Cluster = c.rule.Pick(mask, in)
+		choice.Cluster = c.first(r, Tier(tier), in)
 		choice.Probed, choice.Shaky = at.probed.has(choice.Cluster), at.shaky.has(choice.Cluster)
 		return choice
 	}
 	return Choice{Cluster: -1, TTL: c.ttl}
 }
 
+// first returns the best candidate of the tier, which is not empty. A client that is not accepted
+// there takes its next choice, so that where it goes does not depend on what else others shed: a
+// policy that draws draws again.
+func (c *compiled) first(r *ranks, tier Tier, in Input) int {
+	if tier != Up || r.spare == nil {
+		return c.rule.Pick(r.tiers[tier], in)
+	}
+	accepts := r.spare[in.step()]
+	for range redraws {
+		best := c.rule.Pick(r.tiers[Up], in)
+		if accepts.has(best) {
+			return best
+		}
+		if c.grain != ByDraw {
+			return c.rule.Pick(accepts, in)
+		}
+		in.question.Turn += 1 << 32
+	}
+	return c.nearest(accepts, in)
+}
+
+// nearest returns the nearest member of the mask that has a weight, or the nearest if none has.
+func (c *compiled) nearest(mask Mask, in Input) int {
+	if m := in.Modifier; m != nil && m.Weights != nil {
+		for _, cluster := range in.Order {
+			if mask.has(int(cluster)) && m.Weights[cluster] > 0 {
+				return int(cluster)
+			}
+		}
+	}
+	return mask.first(in.Order)
+}
+
+// redraws are enough for all but one of a thousand clients if nine tenths of the weight is where they
+// are not accepted. The others go to the nearest that accepts them.
+const redraws = 64
+
 // Several reports whether the answer may have more than the chosen cluster: as many as the policy
 // wants, or all of them if all are down. One of those may be alive, and the probes may be what is
 // broken.
 func (c Choice) Several() bool { return c.Most != 1 || c.Tier == Down }
 
-// Best returns those of the tier's candidates, best first, that the answer has.
-func (c Choice) Best(ranked []int) []int {
-	if c.Most == 0 || c.Tier == Down {
+// Answers returns the clusters of an answer with the choice, best first.
+func (t *Table) Answers(s *Standing, q Question, choice Choice) []int {
+	ranked, accept := t.rankTier(nil, s, q, choice.Tier)
+	if choice.Tier == Down {
 		return ranked
 	}
-	return ranked[:min(len(ranked), int(c.Most))]
+	if choice.Most > 0 {
+		accept = min(accept, int(choice.Most))
+	}
+	return ranked[:accept]
 }
 
 // Lost reports whether nothing is up, or there is no candidate at all.
@@ -126,26 +166,43 @@ func (t *Table) Rank(dst []int, s *Standing, q Question) []int {
 // RankTier appends the tier's candidates to dst, in the order in which they
 // would answer.
 func (t *Table) RankTier(dst []int, s *Standing, q Question, tier Tier) []int {
+	dst, _ = t.rankTier(dst, s, q, tier)
+	return dst
+}
+
+// rankTier is RankTier that also returns how many of the candidates, the first ones, accept the
+// client.
+func (t *Table) rankTier(dst []int, s *Standing, q Question, tier Tier) (ranked []int, accept int) {
 	c := t.functions.Ptr(q.Function)
-	if c.turnsAway(t, &q) != nil {
-		return dst
+	r := &s.functions.At(q.Function).ranks[t.class(q)]
+	if r.tiers[tier].empty() || c.turnsAway(t, &q) != nil {
+		return dst, 0
 	}
 	in := t.input(s, c, q)
-	r := &s.functions.At(q.Function).ranks[t.class(q)]
-	left := slices.Clone(r.tiers[tier])
-	take := func(mask Mask) {
-		for !mask.empty() {
-			cluster := c.rule.Pick(mask, in)
-			dst = append(dst, cluster)
-			mask.clear(cluster)
-			left.clear(cluster)
-		}
-	}
+	accepts := slices.Clone(r.tiers[tier])
 	if tier == Up && r.spare != nil {
-		take(slices.Clone(r.spare[in.step()]))
+		copy(accepts, r.spare[in.step()])
 	}
-	take(left)
-	return dst
+	left := slices.Clone(r.tiers[tier])
+	for next := c.first(r, tier, in); next >= 0; next = c.next(accepts, in) {
+		dst = append(dst, next)
+		accepts.clear(next)
+		left.clear(next)
+		accept++
+	}
+	for next := c.next(left, in); next >= 0; next = c.next(left, in) {
+		dst = append(dst, next)
+		left.clear(next)
+	}
+	return dst, accept
+}
+
+// next returns the best member of the mask, or -1 if it is empty.
+func (c *compiled) next(mask Mask, in Input) int {
+	if mask.empty() {
+		return -1
+	}
+	return c.rule.Pick(mask, in)
 }
 
 // class indexes a function's ranks.

@@ -179,7 +179,7 @@ func (t *Table) moved(before *Table) Mask {
 	moved := newMask(len(t.State.Clusters))
 	for i := range t.State.Clusters {
 		a, b := &t.State.Clusters[i], &before.State.Clusters[i]
-		if a.Ready != b.Ready || a.Leaving != b.Leaving || a.Used != b.Used || a.Region != b.Region || !slices.Equal(a.Zones, b.Zones) || t.drained[i] != before.drained[i] {
+		if a.Ready != b.Ready || a.Leaving != b.Leaving || a.Used != b.Used || a.Region != b.Region || !slices.Equal(a.Zones, b.Zones) || t.drained[i] != before.drained[i] || t.shed[i] != before.shed[i] {
 			moved.set(i)
 		}
 	}

@@ -43,6 +43,8 @@ type Table struct {
 	functions vector.Vector[compiled]
 	// drained says, by cluster, why it is drained at this site.
 	drained []string
+	// shed says, by cluster, which share of the clients leaves it.
+	shed []shedding
 	*memo
 }
 
@@ -84,11 +86,11 @@ func Compile(state *federation.State, opts Options, before *Table) *Table {
 	if t.here.coordinates == nil {
 		t.here.coordinates = centre(state.Clusters, t.here.region)
 	}
-	t.drained = make([]string, len(state.Clusters))
+	t.drained, t.shed = make([]string, len(state.Clusters)), make([]shedding, len(state.Clusters))
 	t.costs, t.seeds = make([]float64, len(state.Clusters)), make([]uint64, len(state.Clusters))
 	for i := range state.Clusters {
 		t.costs[i], t.seeds[i] = state.Clusters[i].Price(), seedOf(state.Clusters[i].Name)
-		t.drained[i] = t.clusterDrain(&state.Clusters[i])
+		t.drained[i], t.shed[i] = t.clusterDrain(&state.Clusters[i]), t.sheddingOf(&state.Clusters[i])
 	}
 	if before != nil && before.Locations == opts.Locations && t.sameGeography(before) {
 		t.geography = before.geography
