@@ -27,7 +27,7 @@ build: ## build the programs of cmd/ and the functions into bin/
 	@$(DURING) -doing "building the programs" -takes "5 minutes on 2 cores" -kept "$$(go env GOCACHE)" go build -v -tags grpcnotrace -ldflags='-s -w' -o bin/ ./cmd/...
 	@$(DURING) -doing "building the functions" -takes "a minute" -kept "$$(go env GOCACHE)" go run ./lab/functions/build
 
-run: ## build, and run the paper's federation on this machine until Ctrl-C
+run: ## build, and run a federation of five clusters on this machine until Ctrl-C
 	@$(MAKE) --no-print-directory build
 	@bin/nearcast lab
 

@@ -81,7 +81,7 @@ func speaker() recipe {
 	}
 }
 
-// functionImages are the paper's functions: each as a container, and as a Spin
+// functionImages are the lab's functions: each as a container, and as a Spin
 // application in the one layer that the containerd shim unpacks.
 func functionImages() ([]recipe, error) {
 	var recipes []recipe

@@ -1,4 +1,4 @@
-// Package lab runs the paper's federation on one machine, without Kubernetes
+// Package lab runs a federation of five clusters on one machine, without Kubernetes
 // and without privileges: per cluster a CoreDNS process, a speaker process and a
 // gateway to its functions, which are WebAssembly with an instance for each call or
 // native programs, and one router that peers with every speaker.

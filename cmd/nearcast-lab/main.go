@@ -1,4 +1,4 @@
-// Command nearcast-lab runs the paper's federation, or a Karmada control plane alone, on
+// Command nearcast-lab runs a federation of five clusters, or a Karmada control plane alone, on
 // this machine. `nearcast lab` starts it.
 package main
 

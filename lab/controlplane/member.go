@@ -161,7 +161,7 @@ func (p *Plane) WaitReady(ctx context.Context, member string, ready bool) error 
 	return nil
 }
 
-// ThreeMembers are three clusters of the paper's federation.
+// ThreeMembers are three clusters of the lab's federation.
 var ThreeMembers = []Member{
 	{Name: "de-wide", Region: "de", Zone: "fra", Provider: "wide", Annotations: map[string]string{"nearcast.dev/coordinates": "50.11,8.68"}},
 	{Name: "hpc-kube", Region: "mk", Zone: "skopje", Provider: "tight", Annotations: map[string]string{"nearcast.dev/coordinates": "42.00,21.43"}},

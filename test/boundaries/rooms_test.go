@@ -23,7 +23,7 @@ var storeys = [][]room{
 		{[]string{"test"}, "the suites, which run the programs beside other people's"},
 	},
 	{
-		{[]string{"lab"}, "the paper's federation on this machine: lab, control plane and processes"},
+		{[]string{"lab"}, "a federation of five clusters on this machine: lab, control plane and processes"},
 	},
 	{
 		{[]string{"plugin/check"}, "reads a Corefile with every plugin's parser"},

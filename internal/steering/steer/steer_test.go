@@ -24,7 +24,7 @@ func function(a federation.Annotated) *federation.Function {
 	return &federation.Function{Template: &federation.Template{Meta: federation.NewMeta(federation.Ref{}), Annotated: &a}, Unusual: &federation.Unusual{}}
 }
 
-// world is the paper's federation with functions placed in every cluster but mk-core.
+// world is the federation of the lab with functions placed in every cluster but mk-core.
 func world(functions ...*federation.Function) *federation.State {
 	at := func(lat, lon float64) *federation.Coordinates { return &federation.Coordinates{Lat: lat, Lon: lon} }
 	c := func(name, region, zone string, where *federation.Coordinates) federation.Cluster {

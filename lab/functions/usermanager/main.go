@@ -1,4 +1,4 @@
-// Command usermanager is the paper's typical function: it takes a user over HTTP, computes, and stores the result
+// Command usermanager is a typical function: it takes a user over HTTP, computes, and stores the result
 // in a service outside the federation.
 package main
 
