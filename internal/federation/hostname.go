@@ -25,7 +25,7 @@ func ParseHostname(s string) (string, error) {
 }
 
 // isHostname reports whether a name with its final dot consists of labels, behind an optional wildcard. It
-// is no regular expression, which would be a tenth of a start.
+// does not use a regular expression, which would be a tenth of a start.
 func isHostname(name string) bool {
 	for label := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(name, "*."), "."), ".") {
 		if !isLabel(label) {

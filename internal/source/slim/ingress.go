@@ -69,7 +69,7 @@ func (r *ruling) backend(key string, b *networkingv1.IngressBackend) {
 	switch {
 	case b == nil:
 	case b.Service == nil:
-		r.ignored.ignore(key, "backend "+resourceName(b.Resource)+" is no Service, and does not decide in which clusters calls are answered")
+		r.ignored.ignore(key, "backend "+resourceName(b.Resource)+" is not a Service, and does not decide in which clusters calls are answered")
 	case slices.Contains(r.Backends, b.Service.Name):
 	case len(r.Backends) == federation.MostBackends:
 		r.ignored.ignore(key, fmt.Sprintf("backend %s does not decide in which clusters calls are answered: the first %d do", b.Service.Name, federation.MostBackends))

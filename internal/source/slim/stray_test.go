@@ -55,9 +55,9 @@ func TestNothingThatCarriesAKeyIsIgnoredSilently(t *testing.T) {
 		"hosts of an Ingress": {&networkingv1.Ingress{ObjectMeta: meta(function, nil), Spec: networkingv1.IngressSpec{
 			Rules: []networkingv1.IngressRule{{Host: "A.fn.example.org"}, {Host: "b_.fn.example..org"}, {}, {Host: "*.fn.example.org"}},
 		}}, []string{`spec.rules: a host is ignored: "b_.fn.example..org" is not a hostname`}},
-		"a backend that is no Service": {&networkingv1.Ingress{ObjectMeta: meta(function, nil), Spec: networkingv1.IngressSpec{
+		"a backend that is not a Service": {&networkingv1.Ingress{ObjectMeta: meta(function, nil), Spec: networkingv1.IngressSpec{
 			DefaultBackend: &networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{Kind: "StorageBucket", Name: "static"}},
-		}}, []string{"spec.defaultBackend: backend StorageBucket/static is no Service"}},
+		}}, []string{"spec.defaultBackend: backend StorageBucket/static is not a Service"}},
 		"one for the speaker, declared wrongly": {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "True"}, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, []string{`is "True" and declares no function`}},
 		"a Service of another class":            {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
 	} {
