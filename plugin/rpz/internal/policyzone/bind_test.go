@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/testkit/peers"
+	"github.com/nearcast/nearcast/plugin/internal/masterfile"
 )
 
 const (
@@ -283,7 +284,7 @@ func TestOnlyARuleTooLongForItsZoneIsSkipped(t *testing.T) {
 		t.Errorf("got %v, %v", faults, err)
 	}
 	for rr := range z.Records() {
-		if err := new(prover).prove(rr); err != nil || wireLength(rr.Header().Name) > maxName {
+		if err := new(masterfile.Prover).Prove(rr); err != nil || masterfile.WireLength(rr.Header().Name) > masterfile.MaxName {
 			t.Error(rr, err)
 		}
 	}
@@ -293,7 +294,7 @@ func TestTheLengthOfANameIsThatOnTheWire(t *testing.T) {
 	for _, name := range []string{".", "a.", "a.b.", `a\.b.`, `\000\255.`, `\\.`, `a\1b.`, "é.", strings.Repeat(labels, 4)} {
 		wire := make([]byte, 300)
 		n, err := dns.PackDomainName(name, wire, 0, nil, false)
-		if got := wireLength(name); err != nil || got != n {
+		if got := masterfile.WireLength(name); err != nil || got != n {
 			t.Errorf("%q: got %d, want %d: %v", name, got, n, err)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/internal/masterfile"
 )
 
 // zone reads records below rpz.test, with an SOA.
@@ -332,7 +334,7 @@ func FuzzOwner(f *testing.F) {
 func kept(text string) string {
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool {
-		return strings.Contains(l, errOutside.Error()) || strings.Contains(l, errTooLong.Error())
+		return strings.Contains(l, errOutside.Error()) || strings.Contains(l, masterfile.ErrTooLong.Error())
 	}), "\n")
 }
 

@@ -3,6 +3,7 @@ package secondary
 import (
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/plugin/internal/masterfile"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
@@ -84,7 +85,7 @@ func (s *stream) check(rr dns.RR) error {
 		return fail(Garbage, "the transfer begins with %s, not with an SOA", brief(rr))
 	case h.Class != dns.ClassINET:
 		return fail(Garbage, "%s has class %s, not IN", brief(rr), dns.Class(h.Class))
-	case policyzone.Meta(h.Rrtype):
+	case masterfile.Meta(h.Rrtype):
 		return fail(Garbage, "%s has a meta-type, which cannot be in a zone", brief(rr))
 	case h.Rdlength == 0 && !mayBeEmpty(h.Rrtype):
 		return fail(Garbage, "%s has no data", brief(rr))

@@ -1,4 +1,4 @@
-package policyzone
+package masterfile
 
 import (
 	"bufio"
@@ -7,18 +7,19 @@ import (
 	"io"
 )
 
-// plainText is the text of a zone (RFC 1035, section 5.1), rewritten where the parser and BIND differ. Comments are
+// Text is the text of a zone (RFC 1035, section 5.1), rewritten where the parser and BIND differ. Comments are
 // left out. A record in parentheses becomes one line, because the parser would join the words at the ends of its
 // lines. A line that ends within a quotation is refused, because it would swallow the lines up to the next
 // quotation mark. So is a NUL: a crash can fill the end of a file with NULs. A carriage return ends a line, and a
 // last line without an end gets one.
 //
-// The parser reads octet by octet. When it returns a record, it has read the end of its line, so line is the
+// The parser reads octet by octet. When it returns a record, it has read the end of its line, so Line is the
 // record's line.
-type plainText struct {
+type Text struct {
 	in *bufio.Reader
-	// line is the line of the last octet read, and last that octet; 0 before the first.
-	line int
+	// Line is the line of the last octet read.
+	Line int
+	// last is that octet; 0 before the first.
 	last byte
 	// given is the last octet given to the parser.
 	given byte
@@ -32,18 +33,19 @@ type plainText struct {
 	// published list must not use the directive.
 	generates int
 	published bool
-	// fault is why the text was refused. The parser may report only a consequence.
-	fault error
+	// Fault is why the text was refused. The parser may report only a consequence.
+	Fault error
 }
 
-func newPlainText(r *bufio.Reader, published bool) *plainText {
-	t := &plainText{in: r, line: 1, published: published, generates: -1}
+// NewText returns the text of r. A published list must not have the directive $GENERATE.
+func NewText(r *bufio.Reader, published bool) *Text {
+	t := &Text{in: r, Line: 1, published: published, generates: -1}
 	t.give('\n')
 	return t
 }
 
 // Read is not called for a ByteReader.
-func (t *plainText) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (t *Text) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // ordinary are the octets that almost all of a list consists of, and that have no special meaning.
 var ordinary = func() (is [256]bool) {
@@ -54,8 +56,8 @@ var ordinary = func() (is [256]bool) {
 }()
 
 // ReadByte returns the next octet for the parser.
-func (t *plainText) ReadByte() (byte, error) {
-	for t.fault == nil {
+func (t *Text) ReadByte() (byte, error) {
+	for t.Fault == nil {
 		b, err := t.next()
 		if err != nil {
 			return t.end(err)
@@ -65,30 +67,30 @@ func (t *plainText) ReadByte() (byte, error) {
 			return b, nil
 		}
 		if b, ok := t.translate(b); ok {
-			return t.give(b), t.fault
+			return t.give(b), t.Fault
 		}
 	}
-	return 0, t.fault
+	return 0, t.Fault
 }
 
 // next reads an octet.
-func (t *plainText) next() (byte, error) {
+func (t *Text) next() (byte, error) {
 	b, err := t.in.ReadByte()
 	if err != nil {
 		return 0, err
 	}
 	if t.last == '\n' {
-		t.line++
+		t.Line++
 	}
 	t.last = b
 	return b, nil
 }
 
 // translate returns what the parser is given for an octet; false for nothing.
-func (t *plainText) translate(b byte) (byte, bool) {
+func (t *Text) translate(b byte) (byte, bool) {
 	switch {
 	case b == 0:
-		t.fault = errors.New("has a NUL octet: the file is damaged")
+		t.Fault = errors.New("has a NUL octet: the file is damaged")
 		return 0, false
 	case t.escaped, t.digits > 0:
 		return b, t.escape(b)
@@ -97,7 +99,7 @@ func (t *plainText) translate(b byte) (byte, bool) {
 	case b == '"':
 		t.quoted = !t.quoted
 	case t.quoted && b == '\n':
-		t.fault = errors.New("the line ends inside a quoted string; add the closing quotation mark")
+		t.Fault = errors.New("the line ends inside a quoted string; add the closing quotation mark")
 		return 0, false
 	case t.quoted:
 	case b == ';':
@@ -116,14 +118,14 @@ var errEscape = errors.New("a backslash precedes a number that is not three digi
 
 // escape takes what follows a backslash: three digits, or any other character (RFC 1035, section 5.1). The parser
 // misreads other digits.
-func (t *plainText) escape(b byte) bool {
+func (t *Text) escape(b byte) bool {
 	t.escaped = false
 	if t.digits == 0 && !digit(b) {
 		return true
 	}
 	t.code = 10*t.code + int(b) - '0'
 	if t.digits++; !digit(b) || t.code > 255 {
-		t.fault = errEscape
+		t.Fault = errEscape
 		return false
 	}
 	if t.digits == 3 {
@@ -133,7 +135,7 @@ func (t *plainText) escape(b byte) bool {
 }
 
 // comment skips a comment, which ends before the end of its line.
-func (t *plainText) comment() (byte, bool) {
+func (t *Text) comment() (byte, bool) {
 	for {
 		b, err := t.next()
 		switch {
@@ -145,7 +147,7 @@ func (t *plainText) comment() (byte, bool) {
 	}
 }
 
-func (t *plainText) lineEnd() (byte, bool) {
+func (t *Text) lineEnd() (byte, bool) {
 	switch {
 	case t.depth == 0:
 		return '\n', true
@@ -155,27 +157,27 @@ func (t *plainText) lineEnd() (byte, bool) {
 	return ' ', true
 }
 
-func (t *plainText) parenthesis(b byte) (byte, bool) {
+func (t *Text) parenthesis(b byte) (byte, bool) {
 	if b == '(' {
 		if t.depth++; t.depth == 1 {
-			t.opened = t.line
+			t.opened = t.Line
 		}
 	} else if t.depth--; t.depth < 0 {
-		t.fault = errors.New("a closing parenthesis has no opening one")
+		t.Fault = errors.New("a closing parenthesis has no opening one")
 		return 0, false
 	}
 	return ' ', t.given != '\n'
 }
 
 // give notes an octet that the parser is given.
-func (t *plainText) give(b byte) byte {
+func (t *Text) give(b byte) byte {
 	const directive = "$GENERATE"
 	switch {
 	case b == '\n' && t.published:
 		t.generates = 0
 	case t.generates >= 0 && upper(b) == directive[t.generates]:
 		if t.generates++; t.generates == len(directive) {
-			t.fault = errors.New("has the directive $GENERATE, which is not allowed in published lists")
+			t.Fault = errors.New("has the directive $GENERATE, which is not allowed in published lists")
 		}
 	default:
 		t.generates = -1
@@ -192,23 +194,23 @@ func upper(b byte) byte {
 }
 
 // end ends the last line at the end of the text, except after an unexpected end.
-func (t *plainText) end(err error) (byte, error) {
+func (t *Text) end(err error) (byte, error) {
 	switch {
 	case err != io.EOF: //nolint:errorlint // a wrapped EOF is not the end
-		t.fault = err
+		t.Fault = err
 	case t.digits > 0:
-		t.fault = errEscape
+		t.Fault = errEscape
 	case t.quoted:
-		t.fault = errors.New("the text ends inside a quoted string")
+		t.Fault = errors.New("the text ends inside a quoted string")
 	case t.depth > 0:
-		t.fault = fmt.Errorf("the parenthesis opened on line %d is not closed", t.opened)
+		t.Fault = fmt.Errorf("the parenthesis opened on line %d is not closed", t.opened)
 	case t.given != '\n':
 		return t.give('\n'), nil
 	default:
 		return 0, io.EOF
 	}
-	return 0, t.fault
+	return 0, t.Fault
 }
 
-// torn reports whether the text ended within a line.
-func (t *plainText) torn() bool { return t.last != '\n' }
+// Torn reports whether the text ended within a line.
+func (t *Text) Torn() bool { return t.last != '\n' }

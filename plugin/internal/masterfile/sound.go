@@ -1,4 +1,4 @@
-package policyzone
+package masterfile
 
 import (
 	"errors"
@@ -7,18 +7,19 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxName is the longest name, in octets on the wire (RFC 1035, section 2.3.4).
-const maxName = 255
+// MaxName is the longest name, in octets on the wire (RFC 1035, section 2.3.4).
+const MaxName = 255
 
-var errTooLong = fmt.Errorf("is longer than %d octets, together with the zone's name: give the zone a shorter one", maxName)
+// ErrTooLong says that a name is longer than allowed.
+var ErrTooLong = fmt.Errorf("is longer than %d octets, together with the zone's name: give the zone a shorter one", MaxName)
 
-// tooLong reports whether a name is longer than allowed. A name that is short enough in a file is short enough in a
+// TooLong reports whether a name is longer than allowed. A name that is short enough in a file is short enough in a
 // message.
-func tooLong(name string) bool { return len(name) >= maxName && wireLength(name) > maxName }
+func TooLong(name string) bool { return len(name) >= MaxName && WireLength(name) > MaxName }
 
-// wireLength is the length of the name in a message. The parser does not check it for names to which it appends the
+// WireLength is the length of the name in a message. The parser does not check it for names to which it appends the
 // zone's.
-func wireLength(name string) int {
+func WireLength(name string) int {
 	if name == "." {
 		return 1
 	}
@@ -36,18 +37,18 @@ func wireLength(name string) int {
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
 
-// prover finds records that the parser accepts but no message can have: a name that is too long, invalid
+// Prover finds records that the parser accepts but no message can have: a name that is too long, invalid
 // hexadecimal digits or base64, a type that cannot be in a zone.
-type prover struct{ buffer []byte }
+type Prover struct{ buffer []byte }
 
-// prove says why a record with a valid owner is not valid itself.
-func (p *prover) prove(rr dns.RR) error {
+// Prove says why a record with a valid owner is not valid itself.
+func (p *Prover) Prove(rr dns.RR) error {
 	switch rr := rr.(type) {
 	case *dns.A, *dns.AAAA:
 		return nil
 	case *dns.CNAME:
-		if tooLong(rr.Target) {
-			return fmt.Errorf("the target of the CNAME %w", errTooLong)
+		if TooLong(rr.Target) {
+			return fmt.Errorf("the target of the CNAME %w", ErrTooLong)
 		}
 		return nil
 	}
@@ -55,7 +56,7 @@ func (p *prover) prove(rr dns.RR) error {
 		return errors.New("a meta-type cannot be in a zone")
 	}
 	if p.buffer == nil {
-		p.buffer = make([]byte, maxName+10+1<<16)
+		p.buffer = make([]byte, MaxName+10+1<<16)
 	}
 	n, err := dns.PackRR(rr, p.buffer, 0, nil, false)
 	if err == nil {
