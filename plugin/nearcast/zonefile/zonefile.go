@@ -1,0 +1,160 @@
+// Package zonefile reads the records that an operator adds to zones in a master file (RFC 1035, section 5), and finds
+// them by name. It is pure, and what it returns is immutable.
+package zonefile
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/miekg/dns"
+)
+
+// Content is what a file has in the zones of a block.
+type Content struct {
+	zones map[string]*Zone
+	// Faults are the records that are not used, and those that may not do what their author expects.
+	Faults []error
+}
+
+// Zone returns the records of the zone; nil if there are none.
+func (c *Content) Zone(name string) *Zone {
+	if c == nil {
+		return nil
+	}
+	return c.zones[name]
+}
+
+// Zone is what a file has in one zone.
+type Zone struct {
+	name string
+	// nodes has the zone's own name, all names that have records, and the empty names above these (RFC 4592,
+	// section 2.2.2). They are canonical.
+	nodes map[string]*Node
+	// cuts says whether there are delegations.
+	cuts bool
+}
+
+// Node is one name.
+type Node struct {
+	// Name is canonical.
+	Name string
+	// Sets are sorted by type. There are none at a name that exists only because of names below it.
+	Sets []Set
+	// Wildcard is the node of *.Name, or nil.
+	Wildcard *Node
+	// delegation is set at a name that has NS records.
+	delegation *Delegation
+}
+
+// Set is a record set. Whoever answers with its records copies them.
+type Set struct {
+	Type    uint16
+	Records []dns.RR
+	// line is that of the first record.
+	line int
+}
+
+// Delegation is a zone that is served elsewhere.
+type Delegation struct {
+	*Node
+	// Glue are the addresses of its name servers at and below its name.
+	Glue []dns.RR
+}
+
+// Apex returns the node of the zone's own name.
+func (z *Zone) Apex() *Node { return z.nodes[z.name] }
+
+// At returns the node of a canonical name; nil if it has none. It does not allocate.
+func (z *Zone) At(name []byte) *Node { return z.nodes[string(name)] }
+
+// Cut returns the delegation that a canonical name in the zone is at or below; nil if there is none.
+func (z *Zone) Cut(name []byte) *Delegation {
+	if !z.cuts {
+		return nil
+	}
+	for ; len(name) > len(z.name); name = parent(name) {
+		if here := z.nodes[string(name)]; here != nil && here.delegation != nil {
+			return here.delegation
+		}
+	}
+	return nil
+}
+
+// Encloser returns the closest node above a canonical name in the zone.
+func (z *Zone) Encloser(name []byte) *Node {
+	for len(name) > len(z.name) {
+		name = parent(name)
+		if here := z.nodes[string(name)]; here != nil {
+			return here
+		}
+	}
+	return z.Apex()
+}
+
+// parent returns the name without its first label.
+func parent(name []byte) []byte {
+	if _, above, _ := bytes.Cut(name, dot); len(above) > 0 {
+		return above
+	}
+	return dot // the root
+}
+
+var dot = []byte{'.'}
+
+// Set returns the records of the type; nil if there are none, or if the node is nil.
+func (n *Node) Set(rrtype uint16) []dns.RR {
+	if n == nil {
+		return nil
+	}
+	i := slices.IndexFunc(n.Sets, func(s Set) bool { return s.Type == rrtype })
+	if i < 0 {
+		return nil
+	}
+	return n.Sets[i].Records
+}
+
+// Types returns the types that the node has, sorted; none if it is nil.
+func (n *Node) Types() (types []uint16) {
+	if n == nil {
+		return nil
+	}
+	for _, s := range n.Sets {
+		types = append(types, s.Type)
+	}
+	return types
+}
+
+// exclusive are the types beside which a name has no function: those that a function answers itself, an alias and a
+// delegation.
+var exclusive = [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeCNAME, dns.TypeNS}
+
+// Excludes reports whether the records of the name leave no room for a function. A nil node does not.
+func (n *Node) Excludes() bool {
+	return n != nil && slices.ContainsFunc(n.Sets, func(s Set) bool { return slices.Contains(exclusive[:], s.Type) })
+}
+
+// Taken reports whether the file leaves no room for a function of the name, which may begin with an asterisk. A nil
+// zone leaves it for all.
+func (z *Zone) Taken(name string) bool {
+	if z == nil {
+		return false
+	}
+	at := []byte(name)
+	return z.Cut(at) != nil || z.At(at).Excludes()
+}
+
+// All returns all records of the zone, in the order of their names, with the glue of delegations.
+func (z *Zone) All() (all []dns.RR) {
+	if z == nil {
+		return nil
+	}
+	for _, name := range z.names() {
+		for _, s := range z.nodes[name].Sets {
+			all = append(all, s.Records...)
+		}
+		if d := z.nodes[name].delegation; d != nil {
+			all = append(all, d.Glue...)
+		}
+	}
+	return all
+}
