@@ -61,12 +61,12 @@ func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, re
 	}
 	function, existence := v.Names.Lookup([]byte(fqdn), client.Own)
 	if render != nil {
-		all, exists, err := replies(fqdn, from, render)
+		all, exists, fixed, err := replies(fqdn, from, render)
 		if err != nil {
 			return nil, err
 		}
 		e.Replies = all
-		if existence == Absent || existence == Ancestor || !exists || slices.Contains(v.servers, fqdn) {
+		if existence == Absent || existence == Ancestor || !exists || fixed || slices.Contains(v.servers, fqdn) {
 			return e, v.explainOther(e, from, client, verdicts, render)
 		}
 	}

@@ -23,21 +23,22 @@ type Reply struct {
 }
 
 // replies renders the answers to a client at from; exists is false if the name does not
-// exist.
-func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists bool, err error) {
+// exist, and fixed is true if the operator's own records decide them.
+func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists, fixed bool, err error) {
 	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-		reply, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
+		reply, own, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
 		if err != nil {
-			return nil, false, err
+			return nil, false, false, err
 		}
+		fixed = fixed || own
 		wire, err := reply.Pack()
 		if err != nil {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		exists = reply.Rcode != dns.RcodeNameError
 		all = append(all, Reply{Type: dns.TypeToString[qtype], Text: reply.String(), Wire: hex.EncodeToString(wire)})
 	}
-	return all, exists, nil
+	return all, exists, fixed, nil
 }
 
 // kinds are the record types of names that are not a function's, and what these names are.
@@ -53,13 +54,21 @@ var kinds = []struct {
 	{dns.TypePTR, "the name of an address"},
 	{dns.TypeA, "a name server of the zone"},
 	{dns.TypeAAAA, "a name server of the zone"},
+	{dns.TypeCNAME, recordOfZone},
+	{dns.TypeTXT, recordOfZone},
+	{dns.TypeMX, recordOfZone},
+	{dns.TypeCAA, recordOfZone},
+	{dns.TypeDS, recordOfZone},
 }
+
+// recordOfZone is a name that has records of the operator's file.
+const recordOfZone = "a name of the zone's records file"
 
 // explainOther adds to e the answer for a name that is not a function's own, by querying the
 // types that these names have.
 func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verdicts steer.Verdicts, render Renderer) error {
 	for _, kind := range kinds {
-		reply, err := render(new(dns.Msg).SetQuestion(e.Name, kind.qtype), from)
+		reply, fixed, err := render(new(dns.Msg).SetQuestion(e.Name, kind.qtype), from)
 		switch {
 		case err != nil:
 			return err
@@ -68,7 +77,17 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 		case reply.Rcode != dns.RcodeSuccess:
 			return fmt.Errorf("%s is answered with %s", e.Name, dns.RcodeToString[reply.Rcode])
 		}
-		for _, rr := range reply.Answer {
+		if fixed {
+			kind.what = recordOfZone
+		}
+		records := reply.Answer
+		if fixed && len(records) == 0 && !reply.Authoritative {
+			records = reply.Ns // a referral
+		}
+		for _, rr := range records {
+			if rr.Header().Rrtype != kind.qtype && rr.Header().Rrtype != dns.TypeNS {
+				continue // of the alias's target, or an alias, which has its own type below
+			}
 			e.Records = append(e.Records, strings.Join(strings.Fields(rr.String()), " "))
 			e.Outcome = cmp.Or(e.Outcome, kind.what)
 		}

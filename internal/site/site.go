@@ -176,8 +176,9 @@ func (s *Site) close() {
 // went into service without one.
 func (s *Site) Inherits() bool { return s.inherits }
 
-// Renderer returns the reply that the server would send to a query from an address.
-type Renderer func(query *dns.Msg, from netip.Addr) (*dns.Msg, error)
+// Renderer returns the reply that the server would send to a query from an address, and
+// whether the operator's own records alone decide it, even if the name is a function's.
+type Renderer func(query *dns.Msg, from netip.Addr) (reply *dns.Msg, fixed bool, err error)
 
 // SetRenderer makes explanations show the replies of r.
 func (s *Site) SetRenderer(r Renderer) { s.renderer.Store(&r) }

@@ -45,6 +45,8 @@ type answer struct {
 
 	// steered is set if the reply depends on the client, and so has a scope.
 	steered bool
+	// secured is set if the reply's records have their signatures.
+	secured bool
 }
 
 func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
@@ -71,6 +73,9 @@ func (a *answer) zoneName() string {
 // send finishes the reply and writes it. The returned code tells CoreDNS that a reply was written, whatever the
 // reply's own code is; otherwise CoreDNS would write another.
 func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
+	if c, ok := w.(*capture); ok {
+		c.note(a)
+	}
 	a.zone.counters[o].Inc()
 	if metadata.ValueFuncs(a.ctx) != nil {
 		a.describe(o)
@@ -79,7 +84,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	if rcode == dns.RcodeFormatError {
 		a.msg.Authoritative = false // not for a query that was not understood
 	}
-	if a.zone.signer != nil {
+	if a.zone.signer != nil && !a.secured {
 		if err := a.secure(); err != nil {
 			return dns.RcodeServerFailure, err // nothing was written: CoreDNS answers
 		}
@@ -157,7 +162,7 @@ func (a *answer) addSOA() {
 
 // function fills in the answer for a function's name and returns the outcome.
 func (a *answer) function(q steer.Question) outcome {
-	a.owner = owner{kind: ownerFunction, function: q.Function}
+	a.owner.kind, a.owner.function = ownerFunction, q.Function
 	a.choose(q)
 	switch w := a.instead(); {
 	case a.choice.Fenced:
@@ -179,7 +184,7 @@ func (a *answer) function(q steer.Question) outcome {
 		a.addHINFO(seconds(a.ttl()))
 		return outcomeAnswered
 	}
-	return a.noData()
+	return a.beside()
 }
 
 // choose steers the client, and notes what every record of the answer depends on.

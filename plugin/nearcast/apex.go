@@ -8,7 +8,7 @@ import (
 
 // apex answers for the zone's own name; all sites give the same answer.
 func (a *answer) apex(w dns.ResponseWriter) (int, error) {
-	a.owner.kind = ownerApex
+	a.owner = owner{kind: ownerApex, node: a.zone.records().Apex()}
 	ttl := seconds(a.n.settings.ttls.most)
 	switch a.qtype() {
 	case dns.TypeSOA:
@@ -33,6 +33,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 	case dns.TypeANY:
 		a.addHINFO(ttl)
 	}
+	a.addFixed(a.owner.node)
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
@@ -41,15 +42,16 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 
 // glue answers for one of the zone's name servers.
 func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
-	a.owner = owner{kind: ownerServer, server: s}
+	a.owner = owner{kind: ownerServer, server: s, node: a.zone.records().Node(s.Name)}
 	switch a.qtype() {
 	case dns.TypeA, dns.TypeAAAA:
 		a.addAddresses(s.Addrs, seconds(a.n.settings.ttls.most))
 	case dns.TypeANY:
-		if len(s.Addrs) > 0 {
+		if len(s.Addrs) > 0 || len(a.owner.node.Types()) > 0 {
 			a.addHINFO(seconds(a.n.settings.ttls.most))
 		}
 	}
+	a.addFixed(a.owner.node)
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}

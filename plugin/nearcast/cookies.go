@@ -46,8 +46,8 @@ func (s *stanza) parseCookies(args []string) (err error) {
 // Cookies implements cookie.Keeper.
 func (n *Nearcast) Cookies() *cookie.Jar { return n.settings.cookies.jar }
 
-// watchCookies follows the blocks' secret files until the instance ends.
-func (i *instance) watchCookies() {
+// watchFiles follows the blocks' files of secrets and of records until the instance ends.
+func (i *instance) watchFiles() {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.endWatches = cancel
 	for _, o := range i.sources {
@@ -56,6 +56,9 @@ func (i *instance) watchCookies() {
 				i.watches.Go(func() {
 					jar.Watch(ctx, func(err error) { log.Warningf("cookies: %v", err) })
 				})
+			}
+			if n.settings.records.path != "" {
+				i.watches.Go(func() { n.watchRecords(ctx) })
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // nsec denies every type at the name except the given ones, and every name between it and its successor.
@@ -128,7 +130,7 @@ func (a *answer) types() []uint16 {
 		types = []uint16{dns.TypeNS}
 		add(len(a.owner.delegation.signers) > 0, dns.TypeDS)
 	}
-	return types
+	return append(types, a.owner.node.Types()...)
 }
 
 // owner is the kind of the query name.
@@ -138,6 +140,8 @@ type owner struct {
 	server     *Server
 	service    *service
 	delegation *delegation
+	// node has the records of the file at the name, which may be a function's too; nil if there are none.
+	node *zonefile.Node
 }
 
 type ownerKind uint8
@@ -151,4 +155,6 @@ const (
 	ownerService
 	ownerPointer
 	ownerDelegation
+	// ownerFixed has the records of its node alone.
+	ownerFixed
 )

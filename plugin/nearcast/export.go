@@ -80,7 +80,7 @@ func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
 
 // exported is what the zone's feeds have at their apexes.
 func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
-	apex := feed.Apex{Zone: z.Name, SOA: z.soa, Signed: signed}
+	apex := feed.Apex{Zone: z.Name, SOA: z.soa, Signed: signed, Records: z.records}
 	for i := range z.Servers {
 		s := &z.Servers[i]
 		apex.Servers = append(apex.Servers, s.Name)

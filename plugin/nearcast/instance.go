@@ -28,7 +28,7 @@ type instance struct {
 	feeds   []*feed.Set
 	sites   []*site.Site // guarded by ready.mu: CoreDNS asks for readiness before all are acquired
 	ready   readiness
-	// watches are the watches of the cookie secrets.
+	// watches are the watches of the cookie secrets and of the files of records.
 	watches    sync.WaitGroup
 	endWatches context.CancelFunc
 }
@@ -194,7 +194,7 @@ func (i *instance) start() error {
 		}
 	}
 	i.export()
-	i.watchCookies()
+	i.watchFiles()
 	return nil
 }
 

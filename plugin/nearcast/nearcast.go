@@ -59,6 +59,7 @@ type settings struct {
 	stale   time.Duration
 	feeds   []feed.Line
 	cookies cookies
+	records fileRecords
 }
 
 // Name implements plugin.Handler.
@@ -131,6 +132,12 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if ns := z.server(name); ns != nil {
 		return a.glue(w, ns)
 	}
+	file := z.records()
+	if file != nil {
+		if answered, rcode, err := a.ofFile(w, file, name); answered {
+			return rcode, err
+		}
+	}
 	function, existence := view.Names.Lookup(name, who.Own)
 	if name[0] == '_' && existence != site.Exact {
 		if s, ok := a.serviceOf(name); ok {
@@ -139,6 +146,15 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	if existence == site.Absent || existence == site.Synthesised {
 		existence = a.aroundServers(name, existence)
+	}
+	if file != nil && (existence == site.Absent || existence == site.Synthesised) {
+		if wild := a.wildcard(file, name); wild != nil {
+			if existence == site.Absent || wild.Excludes() {
+				imputed.To(ctx, wild.Name)
+				return a.fixed(w, wild)
+			}
+			a.owner.node = wild
+		}
 	}
 	if a.isNobodys(name, existence) && n.Fall.Through(r.Question[0].Name) {
 		return n.pass(ctx, w, r)

@@ -18,6 +18,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/internal/cookie"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // stanza is one nearcast block, parsed and checked.
@@ -29,6 +30,7 @@ type stanza struct {
 	hostmaster string
 	keys       []signingKey
 	fall       fall.F
+	content    *zonefile.Content // of the file of records; nil without one
 	// shared belongs to the running state; lines are the positions of its settings, by key.
 	shared site.Config
 	lines  map[string]arguments.Position
@@ -112,6 +114,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"ns":          (*stanza).parseNS,
 	"hostmaster":  (*stanza).parseHostmaster,
 	"snapshot":    (*stanza).parseSnapshot,
+	"records":     (*stanza).parseRecords,
 	"sign":        (*stanza).parseSign,
 	"cookies":     (*stanza).parseCookies,
 	"stale":       (*stanza).parseStale,
@@ -177,7 +180,10 @@ func (s *stanza) check() error {
 	if err := s.checkDefaults(); err != nil {
 		return err
 	}
-	return s.checkFeeds()
+	if err := s.checkFeeds(); err != nil {
+		return err
+	}
+	return s.readRecords()
 }
 
 // checkDefaults finds zones below which a default name would be too long.
@@ -220,18 +226,22 @@ func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	var zones []Zone
 	for _, name := range s.zones {
 		servers := s.serversOf(name, own)
-		feeds := ""
-		if len(s.feeds) > 0 && !federation.IsReverse(name) {
-			feeds = feed.Policies(name)
-		}
 		zones = append(zones, Zone{
-			Name: name, Servers: servers, feeds: feeds,
+			Name: name, Servers: servers, feeds: s.feedsOf(name), file: s.fileOf(name),
 			soa:      newSOA(name, servers[0].Name, s.hostmaster, seconds(s.ttls.least)),
 			signer:   newSigner(name, s.keys, seconds(s.ttls.most)),
 			counters: countersOf(name),
 		})
 	}
 	return zones
+}
+
+// feedsOf returns the name below which the zone's policy zones are placed; "" if it has none.
+func (s *stanza) feedsOf(zone string) string {
+	if len(s.feeds) == 0 || federation.IsReverse(zone) {
+		return ""
+	}
+	return feed.Policies(zone)
 }
 
 // serversOf returns the name servers of the zone; own are the addresses of this server.

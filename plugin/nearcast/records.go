@@ -15,12 +15,8 @@ import (
 
 // textsOf answers TXT, which does not depend on the client.
 func (a *answer) textsOf(f *federation.Function) outcome {
-	if len(f.Texts) == 0 {
-		return a.noData()
-	}
-	a.steered = false
 	a.msg.Answer = records.Texts(a.header(dns.TypeTXT, seconds(a.n.settings.ttls.most)), f)
-	return outcomeAnswered
+	return a.beside()
 }
 
 // bindingOf answers HTTPS and SVCB (RFC 9460). Only a function that states its protocol has them, because an HTTPS
@@ -84,7 +80,7 @@ func (a *answer) serviceOf(name []byte) (service, bool) {
 }
 
 func (a *answer) functionAt(name []byte) (int, bool) {
-	if len(name) <= len(a.zone.Name) {
+	if len(name) <= len(a.zone.Name) || a.zone.records().Taken(name) {
 		return 0, false
 	}
 	function, existence := a.view.Names.Lookup(name, a.client.Own)

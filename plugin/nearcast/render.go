@@ -11,29 +11,30 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // render answers a query from an address like the first block that has the longest zone of the name. The query
 // passes no other plugin, and is counted like any other.
 func render(blocks []*Nearcast) site.Renderer {
-	return func(query *dns.Msg, from netip.Addr) (*dns.Msg, error) {
+	return func(query *dns.Msg, from netip.Addr) (*dns.Msg, bool, error) {
 		var buf [maxName]byte
 		name := canonical(&buf, query.Question[0].Name)
 		n := responsible(blocks, name)
 		if n == nil {
-			return nil, fmt.Errorf("%s is not in a zone that is served here", query.Question[0].Name)
+			return nil, false, fmt.Errorf("%s is not in a zone that is served here", query.Question[0].Name)
 		}
 		w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
 		rcode, err := n.ServeDNS(context.Background(), w, query)
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, false, err
 		case w.passed:
-			return nil, fmt.Errorf("%s falls through to the next plugin", query.Question[0].Name)
+			return nil, false, fmt.Errorf("%s falls through to the next plugin", query.Question[0].Name)
 		case w.reply == nil: // CoreDNS would write it
-			return new(dns.Msg).SetRcode(query, rcode), nil
+			return new(dns.Msg).SetRcode(query, rcode), false, nil
 		}
-		return w.reply, nil
+		return w.reply, w.fixed, nil
 	}
 }
 
@@ -54,6 +55,18 @@ type capture struct {
 	from               net.Addr
 	reply              *dns.Msg
 	passed             bool
+	// aliases is how many aliases have led to the query.
+	aliases int
+	// fixed is set if the file of records alone has answered. The others are what the reply depends on.
+	fixed   bool
+	steered bool
+	choice  steer.Choice
+	ede     *dns.EDNS0_EDE
+}
+
+// note keeps what a reply does not say of itself.
+func (c *capture) note(a *answer) {
+	c.fixed, c.steered, c.choice, c.ede = a.owner.kind == ownerFixed, a.steered, a.choice, a.ede
 }
 
 func (c *capture) RemoteAddr() net.Addr          { return c.from }

@@ -3,11 +3,13 @@ package nearcast
 import (
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/internal/domain"
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // Zone is one zone that the plugin is authoritative for.
@@ -22,6 +24,8 @@ type Zone struct {
 	feeds string
 	// delegations are the zones inside this one.
 	delegations []delegation
+	// file has the records of the block's file; nil if it has no file.
+	file *atomic.Pointer[zonefile.Zone]
 
 	counters counters
 }
@@ -68,8 +72,16 @@ func (n *Nearcast) zoneOf(name []byte) *Zone {
 	return best
 }
 
-// aroundServers corrects whether a name exists for the names of the zone's servers and of the zones inside it,
-// which exist without being functions: their ancestors exist, and a wildcard above an existing name matches neither
+// records returns those of the block's file in the zone; nil if there are none.
+func (z *Zone) records() *zonefile.Zone {
+	if z.file == nil {
+		return nil
+	}
+	return z.file.Load()
+}
+
+// aroundServers corrects whether a name exists for the names of the zone's servers, of the zones inside it and of its
+// file, which exist without being functions: their ancestors exist, and a wildcard above an existing name matches neither
 // it nor names below it (RFC 4592).
 func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
 	for i := range a.zone.Servers {
@@ -81,6 +93,12 @@ func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
 		if lower := a.zone.delegations[i].name; !domain.Under(name, lower) {
 			e = a.around(lower, name, e)
 		}
+	}
+	if file := a.zone.records(); file != nil {
+		if file.At(name) != nil {
+			return site.Ancestor
+		}
+		e = a.around(file.Encloser(name).Name, name, e)
 	}
 	return e
 }

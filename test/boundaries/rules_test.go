@@ -32,6 +32,7 @@ var rules = []rule{
 	{from: "internal/steering/steer", to: "net/http", why: "steering does no I/O"},
 	{from: "internal/steering/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
 	{from: "plugin/rpz/internal/policyzone", to: module, why: "rules know nothing but DNS"},
+	{from: "plugin/nearcast/zonefile", to: module, why: "records know nothing but DNS"},
 	{from: "plugin/rpz/internal/secondary", to: module, why: "transfers know policy zones alone"},
 	{from: "plugin/rpz/internal/download", to: module, why: "lists know policy zones alone"},
 	{from: "plugin/rpz/internal/demand", to: module, why: "demands know nothing of what is done"},
@@ -58,10 +59,11 @@ var allowed = map[string][]string{
 	"internal/federation/claims":     {module + "internal/federation"},
 	"internal/federation/annotation": {module + "internal/base/brief", module + "internal/base/intern", module + "internal/base/typo", module + "internal/federation", module + "internal/federation/policy"},
 	"internal/federation/staging":    {module + "internal/base/index", module + "internal/federation", module + "internal/federation/annotation"},
-	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/base/folder", module + "plugin/rpz/internal/failure", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/base/regular"},
+	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/base/folder", module + "plugin/rpz/internal/failure", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/base/regular", module + "plugin/internal/masterfile"},
 	"plugin/rpz/internal/download":   {module + "plugin/rpz/internal/demand", module + "internal/base/folder", module + "plugin/rpz/internal/failure", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/base/regular"},
 	"plugin/rpz/internal/outbound":   {module + "internal/base/regular"},
-	"plugin/rpz/internal/policyzone": {module + "internal/base/regular"},
+	"plugin/rpz/internal/policyzone": {module + "internal/base/regular", module + "plugin/internal/masterfile"},
+	"plugin/nearcast/zonefile":       {module + "internal/base/regular", module + "plugin/internal/masterfile"},
 	"internal/steering/steer":        {module + "internal/federation", module + "internal/steering/health", module + "internal/steering/locate", module + "internal/federation/policy", module + "internal/base/vector"},
 }
 

@@ -146,11 +146,12 @@ type rules struct {
 	log    Logger
 }
 
-// owns reports whether the hostname belongs to the apex's zone and is not one that the zone itself answers for.
+// owns reports whether the hostname belongs to the apex's zone and is not one that the zone itself, or the operator's
+// file, answers for.
 func (r *rules) owns(apex *Apex, hostname string) bool {
 	name := strings.TrimPrefix(hostname, "*.")
 	if name == apex.Zone || !federation.IsAtOrBelow(name, apex.Zone) || federation.IsAtOrBelow(name, Policies(apex.Zone)) ||
-		slices.Contains(apex.Servers, hostname) {
+		slices.Contains(apex.Servers, hostname) || apex.records().Taken([]byte(hostname)) {
 		return false
 	}
 	return !slices.ContainsFunc(r.apexes, func(o Apex) bool {
@@ -186,7 +187,7 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endp
 			continue // a wildcard cannot be in the middle of a name
 		}
 		for owner, rrs := range r.services(hostname, f, at) {
-			if !taken[owner] {
+			if !taken[owner] && len(apex.records().Node(owner).Types()) == 0 {
 				add(owner, rrs)
 			}
 		}

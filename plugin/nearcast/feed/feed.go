@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // All stands for every region that the federation has.
@@ -87,6 +89,14 @@ func (l *Line) covers(s Scope) bool {
 	return l.Scope == s
 }
 
+// records are those of the operator's file; nil for none.
+func (a *Apex) records() *zonefile.Zone {
+	if a.Records == nil {
+		return nil
+	}
+	return a.Records()
+}
+
 // Apex is the data of a zone at and around its own name.
 type Apex struct {
 	// Zone is canonical.
@@ -96,6 +106,8 @@ type Apex struct {
 	// Servers are the NS records of the plain zone, and Glue the addresses of those inside it.
 	Servers []string
 	Glue    []dns.RR
+	// Records returns what the operator's file has in the zone. It belongs to the plain zone; nil for nothing.
+	Records func() *zonefile.Zone
 	// Signed zones are not transferred as plain ones: without signatures they would be bogus.
 	Signed bool
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // form is the form in which a content is served.
@@ -20,11 +21,13 @@ const (
 	plain
 )
 
-// head is what surrounds a content. Only the configuration changes it.
+// head is what surrounds a content. Only the configuration and the operator's file of records change it.
 type head struct {
 	apex   Apex
 	policy string // the policy zone's name
-	ttl    uint32 // if there is no record to take it from
+	// records are those of the operator's file.
+	records *zonefile.Zone
+	ttl     uint32 // if there is no record to take it from
 }
 
 // String tells two heads apart.
@@ -73,7 +76,7 @@ func (h *head) servers(f form) []dns.RR {
 func (h *head) around(f form, serial uint32) []dns.RR {
 	all := append([]dns.RR{h.soa(f, serial)}, h.servers(f)...)
 	if f == plain {
-		all = append(all, h.apex.Glue...)
+		all = append(append(all, h.apex.Glue...), h.records.All()...)
 	}
 	return all
 }

@@ -88,6 +88,9 @@ func (s *Set) Close() {
 	s.zones.Store(&map[string]*writtenZone{})
 }
 
+// Rewrite makes the Set write its zones again, because the operator's file of records has changed.
+func (s *Set) Rewrite() { s.poke() }
+
 // poke makes the Set write again.
 func (s *Set) poke() {
 	select {
@@ -177,6 +180,7 @@ func (s *Set) write(v *site.View) {
 	s.open(v)
 	var ready []*writtenZone
 	for _, z := range *s.zones.Load() {
+		z.reread()
 		if from, known := v.From(z.Region, z.Zone); known {
 			z.from = from
 			ready = append(ready, z)
@@ -233,7 +237,7 @@ func (s *Set) open(v *site.View) {
 }
 
 func (s *Set) openZone(apex *Apex, scope Scope, name string) *writtenZone {
-	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed()}
+	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed(), records: apex.records()}
 	z := &writtenZone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
 	if h := z.book.now.Load(); h != nil && time.Since(time.Unix(int64(h.serial), 0)) < recent {
 		s.notify(z) // the process may have stopped before it sent the NOTIFY

@@ -39,6 +39,18 @@ func (z *writtenZone) shows(f *federation.Function, r *rules) bool {
 	return slices.ContainsFunc(f.Hostnames, func(h string) bool { return r.owns(&z.head.apex, h) })
 }
 
+// reread takes the operator's records into the zone's head if they have changed. They may also take names from
+// functions.
+func (z *writtenZone) reread() {
+	now := z.head.apex.records()
+	if now == z.head.records {
+		return
+	}
+	h := *z.head
+	h.records = now
+	z.head, z.entries, z.base, z.gone, z.come = &h, nil, nil, nil, nil
+}
+
 // content is all nodes of the entries, sorted.
 func (z *writtenZone) content() []*Node {
 	var all []*Node

@@ -64,6 +64,9 @@ func Read(r io.Reader, file string, apexes []Apex) (*Content, error) {
 	if err := cmp.Or(text.Fault, parser.Err()); err != nil {
 		return nil, masterfile.Located(file, text.Line, err)
 	}
+	if text.Torn() {
+		return nil, fmt.Errorf("%s:%d: the last line has no newline at its end, so the file may be incomplete; add one", file, text.Line)
+	}
 	return reading.end(), nil
 }
 

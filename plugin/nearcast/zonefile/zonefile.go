@@ -61,8 +61,21 @@ type Delegation struct {
 	Glue []dns.RR
 }
 
-// Apex returns the node of the zone's own name.
-func (z *Zone) Apex() *Node { return z.nodes[z.name] }
+// Apex returns the node of the zone's own name; nil for a nil zone.
+func (z *Zone) Apex() *Node {
+	if z == nil {
+		return nil
+	}
+	return z.nodes[z.name]
+}
+
+// Node is At for a string, and for a zone that may be nil.
+func (z *Zone) Node(name string) *Node {
+	if z == nil {
+		return nil
+	}
+	return z.nodes[name]
+}
 
 // At returns the node of a canonical name; nil if it has none. It does not allocate.
 func (z *Zone) At(name []byte) *Node { return z.nodes[string(name)] }
@@ -135,12 +148,8 @@ func (n *Node) Excludes() bool {
 
 // Taken reports whether the file leaves no room for a function of the name, which may begin with an asterisk. A nil
 // zone leaves it for all.
-func (z *Zone) Taken(name string) bool {
-	if z == nil {
-		return false
-	}
-	at := []byte(name)
-	return z.Cut(at) != nil || z.At(at).Excludes()
+func (z *Zone) Taken(name []byte) bool {
+	return z != nil && (z.Cut(name) != nil || z.At(name).Excludes())
 }
 
 // All returns all records of the zone, in the order of their names, with the glue of delegations.
@@ -157,4 +166,15 @@ func (z *Zone) All() (all []dns.RR) {
 		}
 	}
 	return all
+}
+
+// Below returns the name's ancestor, or the name itself, that has one label more than the encloser.
+func Below(name []byte, encloser string) []byte {
+	for {
+		above := parent(name)
+		if len(above) <= len(encloser) {
+			return name
+		}
+		name = above
+	}
 }

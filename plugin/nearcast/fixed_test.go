@@ -1,0 +1,266 @@
+package nearcast
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+)
+
+// zoneRecords has every kind of record beside the functions of withRecords.
+const zoneRecords = `$TTL 1h
+@            MX    10 mail
+@            CAA   0 issue "ca.example.net"
+@            TXT   "v=spf1 mx -all"
+@            A     192.0.2.80
+mail         A     192.0.2.25
+mail         AAAA  2001:db8::25
+www          CNAME hello.demo
+out          CNAME www.example.com.
+loop         CNAME loop2
+loop2        CNAME loop
+lost         CNAME nope
+in           CNAME x.corp
+_acme-challenge.hello.demo TXT "token"
+hello.demo   TXT   "beside"
+hello.demo   MX    5 mail
+_http._tcp.hello.demo SRV 0 0 8080 mail
+static.demo  A     192.0.2.81
+*.wild       A     192.0.2.82
+here.wild    TXT   "no address"
+deep.er      A     192.0.2.83
+ns1          TXT   "beside the address"
+corp         NS    ns.corp
+corp         NS    ns.example.net.
+corp         DS    1 13 2 ` + digest + `
+ns.corp      A     192.0.2.53
+bare         NS    ns.example.net.
+`
+
+const digest = "abababababababababababababababababababababababababababababababab"
+
+func withRecords(t *testing.T, lines string) *server {
+	t.Helper()
+	dir := federated(t, hello,
+		fixture.Function{Name: "static", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames},
+		fixture.Function{Name: "apps", Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.apps.fn.example.org,*.wild.fn.example.org,x.corp.fn.example.org,*.er.fn.example.org"), Clusters: fixture.ThreeNames},
+	)
+	fixture.Write(t, filepath.Join(dir, "records"), zoneRecords)
+	fixture.Key(t, dir, "key")
+	return serve(t, strings.Replace(atMkCore, "cluster", "claim demo fn.example.org addresses 192.0.2.0/24\nrecords DIR/records\n"+lines+"\ncluster", 1), dir)
+}
+
+// sections are the answer's flags, code and records without their signatures, in a short form.
+func sections(m *dns.Msg) string {
+	var all []string
+	if !m.Authoritative {
+		all = append(all, "referral")
+	}
+	if m.Rcode != dns.RcodeSuccess {
+		all = append(all, dns.RcodeToString[m.Rcode])
+	}
+	for _, rr := range slices.Concat(m.Answer, m.Ns, m.Extra) {
+		switch rr.(type) {
+		case *dns.OPT, *dns.RRSIG:
+			continue
+		case *dns.SOA:
+			all = append(all, "SOA")
+			continue
+		}
+		text := strings.ReplaceAll(strings.Join(strings.Fields(rr.String()), " "), ".fn.example.org.", "")
+		all = append(all, strings.ReplaceAll(text, " IN ", " "))
+	}
+	return strings.Join(all, " | ")
+}
+
+// TestTheRecordsOfAFileAreAnsweredBesideFunctions asks for every kind of name.
+func TestTheRecordsOfAFileAreAnsweredBesideFunctions(t *testing.T) {
+	s := withRecords(t, "")
+	for ask, want := range map[string]string{
+		"fn.example.org. MX":             "fn.example.org. 3600 MX 10 mail",
+		"fn.example.org. CAA":            `fn.example.org. 3600 CAA 0 issue "ca.example.net"`,
+		"fn.example.org. TXT":            `fn.example.org. 3600 TXT "v=spf1 mx -all"`,
+		"fn.example.org. A":              "fn.example.org. 3600 A 192.0.2.80",
+		"fn.example.org. AAAA":           "SOA",
+		"mail A":                         "mail 3600 A 192.0.2.25",
+		"MaIl AAAA":                      "MaIl 3600 AAAA 2001:db8::25",
+		"mail MX":                        "SOA",
+		"mail ANY":                       `mail 30 HINFO "RFC8482" ""`,
+		"www CNAME":                      "www 3600 CNAME hello.demo",
+		"www A":                          "www 3600 CNAME hello.demo | hello.demo 30 A 192.0.2.1",
+		"www AAAA":                       "www 3600 CNAME hello.demo | SOA",
+		"www TXT":                        `www 3600 CNAME hello.demo | hello.demo 3600 TXT "beside"`,
+		"out A":                          "out 3600 CNAME www.example.com.",
+		"lost A":                         "NXDOMAIN | lost 3600 CNAME nope | SOA",
+		"in A":                           "in 3600 CNAME x.corp | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
+		"hello.demo TXT":                 `hello.demo 3600 TXT "beside"`,
+		"hello.demo MX":                  "hello.demo 3600 MX 5 mail",
+		"hello.demo A":                   "hello.demo 30 A 192.0.2.1",
+		"_acme-challenge.hello.demo TXT": `_acme-challenge.hello.demo 3600 TXT "token"`,
+		"_http._tcp.hello.demo SRV":      "_http._tcp.hello.demo 3600 SRV 0 0 8080 mail",
+		"_tcp.hello.demo SRV":            "SOA",
+		"static.demo A":                  "static.demo 3600 A 192.0.2.81",
+		"_http._tcp.static.demo SRV":     "NXDOMAIN | SOA",
+		"a.wild A":                       "a.wild 3600 A 192.0.2.82",
+		"a.b.wild A":                     "a.b.wild 3600 A 192.0.2.82",
+		"here.wild A":                    "SOA",
+		"a.here.wild A":                  "NXDOMAIN | SOA",
+		"x.apps A":                       "x.apps 30 A 192.0.2.1",
+		"x.er A":                         "x.er 30 A 192.0.2.1",
+		"er A":                           "SOA",
+		"x.deep.er A":                    "NXDOMAIN | SOA",
+		"nope A":                         "NXDOMAIN | SOA",
+		"ns1 TXT":                        `ns1 3600 TXT "beside the address"`,
+		"ns1 A":                          "ns1 30 A 198.51.100.53",
+		"corp NS":                        "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
+		"x.corp A":                       "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
+		"ns.corp A":                      "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
+		"corp DS":                        "corp 3600 DS 1 13 2 " + strings.ToUpper(digest),
+		"x.corp DS":                      "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
+		"bare DS":                        "SOA",
+		"bare A":                         "referral | bare 3600 NS ns.example.net.",
+	} {
+		if got := sections(s.asks(ask, false)); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", ask, got, want)
+		}
+	}
+	if got := len(s.asks("loop A", false).Answer); got < 2 || got > maxAliases+1 {
+		t.Errorf("%d aliases of a circle", got)
+	}
+}
+
+// asks asks "NAME TYPE"; a name without a dot at its end is below the zone.
+func (s *server) asks(question string, do bool) *dns.Msg {
+	s.t.Helper()
+	name, qtype, _ := strings.Cut(question, " ")
+	if !strings.HasSuffix(name, ".") {
+		name += ".fn.example.org."
+	}
+	m := new(dns.Msg).SetQuestion(name, dns.StringToType[qtype])
+	if do {
+		m.SetEdns0(1232, true)
+	}
+	return s.exchange(m)
+}
+
+// TestRecordsOfAFileAreSigned holds that denials list what the file has, and that referrals prove what they say.
+func TestRecordsOfAFileAreSigned(t *testing.T) {
+	s := withRecords(t, "sign DIR/key")
+	for ask, want := range map[string]string{
+		"fn.example.org. SRV": "A NS SOA MX TXT RRSIG NSEC DNSKEY CAA",
+		"mail MX":             "A AAAA RRSIG NSEC",
+		"hello.demo CAA":      "A MX TXT RRSIG NSEC",
+		"www CNAME":           "",
+		"www AAAA":            "A MX TXT RRSIG NSEC",
+		"here.wild A":         "TXT RRSIG NSEC",
+		"a.wild MX":           "A RRSIG NSEC",
+		"er A":                "RRSIG NSEC",
+		"ns1 MX":              "A TXT RRSIG NSEC",
+		"bare A":              "NS RRSIG NSEC",
+		"bare DS":             "NS RRSIG NSEC",
+		"corp A":              "",
+		"lost A":              "RRSIG NSEC NXNAME",
+	} {
+		reply := s.asks(ask, true)
+		var types []string
+		for _, rr := range reply.Ns {
+			if n, ok := rr.(*dns.NSEC); ok {
+				for _, bit := range n.TypeBitMap {
+					types = append(types, dns.TypeToString[bit])
+				}
+			}
+		}
+		if got := strings.Join(types, " "); got != want {
+			t.Errorf("%s: the bitmap %s, want %s", ask, got, want)
+		}
+		for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
+			unsigned(t, ask, section)
+		}
+	}
+}
+
+// unsigned names sets without a signature; the name servers of a delegation have none.
+func unsigned(t *testing.T, ask string, section []dns.RR) {
+	t.Helper()
+	for _, rr := range section {
+		h := rr.Header()
+		signatures := 0
+		for _, o := range section {
+			if sig, ok := o.(*dns.RRSIG); ok && sig.TypeCovered == h.Rrtype && sig.Hdr.Name == h.Name {
+				signatures++
+			}
+		}
+		want := 1
+		if h.Rrtype == dns.TypeRRSIG || h.Rrtype == dns.TypeNS && h.Name != "fn.example.org." {
+			want = 0
+		}
+		if signatures != want {
+			t.Errorf("%s: %s has %d signatures", ask, rr, signatures)
+		}
+	}
+}
+
+// TestAFileOfRecordsIsFollowed changes it, breaks it and repairs it.
+func TestAFileOfRecordsIsFollowed(t *testing.T) {
+	dir := federated(t, hello)
+	path := filepath.Join(dir, "records")
+	fixture.Write(t, path, "a A 192.0.2.1\n")
+	s := serve(t, strings.Replace(atMkCore, "cluster", "records DIR/records\ncluster", 1), dir)
+	is := func(want string) {
+		t.Helper()
+		var got string
+		for range 100 {
+			if got = sections(s.asks("a A", false)); got == want {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Errorf("%s, want %s", got, want)
+	}
+	is("a 3600 A 192.0.2.1")
+	fixture.Write(t, path, "a A 192.0.2.2\n")
+	is("a 3600 A 192.0.2.2")
+	fixture.Write(t, path, "a A 192.0.2.3\nb A broken\n")
+	time.Sleep(200 * time.Millisecond)
+	is("a 3600 A 192.0.2.2")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	is("a 3600 A 192.0.2.2")
+	fixture.Write(t, path, "b A 192.0.2.4\n")
+	is("NXDOMAIN | SOA")
+}
+
+// TestCheckNamesFaultyRecordsAndAFaultyFile reads a Corefile as the command does.
+func TestCheckNamesFaultyRecordsAndAFaultyFile(t *testing.T) {
+	dir := federated(t, hello)
+	corefile := filepath.Join(dir, "Corefile")
+	fixture.Write(t, corefile, strings.ReplaceAll(strings.Replace(atMkCore, "cluster", "records DIR/records\ncluster", 1), "DIR", dir))
+	for text, want := range map[string]string{
+		"ok A 192.0.2.1\n":                 "",
+		"ok A 192.0.2.1\n@ NS elsewhere\n": "records:2: fn.example.org. NS: the zone's name servers are those of `ns`",
+		"ns1 A 192.0.2.1\n":                "records:1: ns1.fn.example.org. A: it is the name of a name server",
+		"ok A 192.0.2\n":                   "Corefile:4: records: " + dir + "/records:1: ",
+		"ok A 192.0.2.1":                   "has no newline",
+	} {
+		fixture.Write(t, filepath.Join(dir, "records"), text)
+		_, faults, warnings := Check(corefile)
+		var said []string
+		for _, err := range append(faults, warnings...) {
+			if strings.Contains(err.Error(), "records") {
+				said = append(said, err.Error())
+			}
+		}
+		if got := strings.Join(said, "\n"); !strings.Contains(got, want) || want == "" && got != "" || cmp.Compare(len(said), 1) > 0 {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
