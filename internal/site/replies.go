@@ -77,19 +77,17 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 		case reply.Rcode != dns.RcodeSuccess:
 			return fmt.Errorf("%s is answered with %s", e.Name, dns.RcodeToString[reply.Rcode])
 		}
+		records := reply.Answer
 		if fixed {
 			kind.what = recordOfZone
-		}
-		records := reply.Answer
-		if fixed && len(records) == 0 && !reply.Authoritative {
-			records = reply.Ns // a referral
+			records = own(reply, e.Name, kind.qtype)
 		}
 		for _, rr := range records {
-			if rr.Header().Rrtype != kind.qtype && rr.Header().Rrtype != dns.TypeNS {
-				continue // of the alias's target, or an alias, which has its own type below
-			}
 			e.Records = append(e.Records, strings.Join(strings.Fields(rr.String()), " "))
 			e.Outcome = cmp.Or(e.Outcome, kind.what)
+		}
+		if fixed && !reply.Authoritative {
+			break // every type is referred alike
 		}
 	}
 	switch function, ok := v.serviceOf(e.Name, client); {
@@ -103,6 +101,17 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 		return noRecords(e.Name)
 	}
 	return nil
+}
+
+// own returns the records of the type that the operator's file has at the name, without
+// what an alias leads to; of a referral, the name servers.
+func own(reply *dns.Msg, name string, qtype uint16) []dns.RR {
+	if !reply.Authoritative {
+		return reply.Ns
+	}
+	return slices.DeleteFunc(reply.Answer, func(rr dns.RR) bool {
+		return rr.Header().Rrtype != qtype || rr.Header().Name != name
+	})
 }
 
 // serviceOf returns the function for whose service the name stands:

@@ -2,16 +2,24 @@ package nearcast
 
 import (
 	"cmp"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
 // zoneRecords has every kind of record beside the functions of withRecords.
@@ -262,5 +270,74 @@ func TestCheckNamesFaultyRecordsAndAFaultyFile(t *testing.T) {
 		if got := strings.Join(said, "\n"); !strings.Contains(got, want) || want == "" && got != "" || cmp.Compare(len(said), 1) > 0 {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestTransfersHaveTheRecordsOfAFile also changes the file: a name that it takes has no function any more.
+func TestTransfersHaveTheRecordsOfAFile(t *testing.T) {
+	dir := federated(t, hello)
+	path := filepath.Join(dir, "records")
+	fixture.Write(t, path, "@ MX 10 mail\nlab NS ns.lab\nns.lab A 192.0.2.53\n")
+	s := serve(t, strings.Replace(feeding("feed de key carrier"), "cluster", "records DIR/records\ncluster", 1), dir)
+	around := []string{
+		"fn.example.org. 30 IN NS ns1.fn.example.org.", "fn.example.org. 30 IN NS deep.down.fn.example.org.",
+		"ns1.fn.example.org. 30 IN A 198.51.100.53", "deep.down.fn.example.org. 30 IN A 198.51.100.54",
+	}
+	rule := policyIn("de._rpz.fn.example.org.", "D. 30 IN NS localhost.", "hello.demo.fn.example.org.D. 10 IN A 192.0.2.4")
+	s.expectTransfer("fn.example.org.", "carrier.", append(slices.Clip(around),
+		"fn.example.org. 3600 IN MX 10 mail.fn.example.org.", "lab.fn.example.org. 3600 IN NS ns.lab.fn.example.org.",
+		"ns.lab.fn.example.org. 3600 IN A 192.0.2.53", "hello.demo.fn.example.org. 10 IN A 192.0.2.4"), 10*time.Second)
+	s.expectTransfer("de._rpz.fn.example.org.", "carrier.", rule, 10*time.Second)
+	before := s.serial("fn.example.org.", "carrier.")
+
+	fixture.Write(t, path, "hello.demo A 192.0.2.9\n")
+	s.expectTransfer("fn.example.org.", "carrier.", append(slices.Clip(around), "hello.demo.fn.example.org. 3600 IN A 192.0.2.9"), 10*time.Second)
+	s.expectTransfer("de._rpz.fn.example.org.", "carrier.", rule[:1], 10*time.Second)
+	if now := s.serial("fn.example.org.", "carrier."); now <= before {
+		t.Errorf("the serial stays at %d", now)
+	}
+}
+
+// TestExplainNamesTheRecordsOfAFile asks a running server.
+func TestExplainNamesTheRecordsOfAFile(t *testing.T) {
+	dir := federated(t, hello, fixture.Function{Name: "static", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})
+	fixture.Write(t, filepath.Join(dir, "records"), zoneRecords)
+	serve(t, strings.Replace(atMkCore, "cluster", "admin DIR/admin.sock\nrecords DIR/records\ncluster", 1), dir)
+	for name, want := range map[string]string{
+		"mail.fn.example.org":        recordOfZone + "mail.fn.example.org. 3600 IN A 192.0.2.25 mail.fn.example.org. 3600 IN AAAA 2001:db8::25",
+		"static.demo.fn.example.org": recordOfZone + "static.demo.fn.example.org. 3600 IN A 192.0.2.81",
+		"www.fn.example.org":         recordOfZone + "www.fn.example.org. 3600 IN CNAME hello.demo.fn.example.org.",
+		"here.wild.fn.example.org":   recordOfZone + "here.wild.fn.example.org. 3600 IN TXT \"no address\"",
+		"x.bare.fn.example.org":      recordOfZone + "bare.fn.example.org. 3600 IN NS ns.example.net.",
+		"hello.demo.fn.example.org":  "cluster mk-core: ",
+	} {
+		var e site.Explanation
+		if err := admin.Call(t.Context(), dir+"/admin.sock", http.MethodGet, "/explain", url.Values{"name": {name}, "from": {"10.1.0.1"}}, &e); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := e.Outcome + ": " + strings.Join(e.Records, " "); got != want {
+			t.Errorf("%s: %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+const recordOfZone = "a name of the zone's records file: "
+
+// TestRecordsOfAFileCostFunctionsNothing bounds the allocations of a function's answer beside ten thousand names.
+func TestRecordsOfAFileCostFunctionsNothing(t *testing.T) {
+	n := handler(t, 8, 10, 10)
+	var text strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&text, "h%d A 192.0.2.1\nd%d NS ns.example.net.\n", i, i)
+	}
+	content, err := zonefile.Read(strings.NewReader(text.String()), "records", []zonefile.Apex{{Zone: "fn.example.org."}})
+	if err != nil || len(content.Faults) > 0 {
+		t.Fatal(err, content.Faults)
+	}
+	n.Zones[0].file = new(atomic.Pointer[zonefile.Zone])
+	n.Zones[0].file.Store(content.Zone("fn.example.org."))
+	w := &sink{from: net.UDPAddr{IP: net.IPv4(192, 0, 2, 200), Port: 4242}}
+	m := query("f3.demo.fn.example.org.", dns.TypeA, "")
+	if got := testing.AllocsPerRun(1000, func() { _, _ = n.ServeDNS(t.Context(), w, m) }); got > 1 {
+		t.Errorf("%.0f allocations", got)
 	}
 }
