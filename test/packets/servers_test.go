@@ -36,14 +36,14 @@ var peerNames = []string{"BIND", "Knot", "gdnsd"}
 // peersOf starts the peers and returns their addresses.
 func peersOf(t *testing.T) []string {
 	t.Helper()
-	all := []string{named(t), knotd(t), gdnsd(t)}
+	all := []string{named(t, zone), knotd(t, zone), gdnsd(t)}
 	for i, server := range all {
 		awaits(t, peerNames[i], server)
 	}
 	return all
 }
 
-func named(t *testing.T) string {
+func named(t *testing.T, zone string) string {
 	t.Helper()
 	program := peers.Find(t, "named", "bind9")
 	dir, port := t.TempDir(), freePort(t)
@@ -59,7 +59,7 @@ zone "fn.example.org" { type primary; file "zone"; };
 	return at(port)
 }
 
-func knotd(t *testing.T) string {
+func knotd(t *testing.T, zone string) string {
 	t.Helper()
 	program := peers.Find(t, "knotd", "knot")
 	dir, port := t.TempDir(), freePort(t)
