@@ -1,6 +1,8 @@
 package nearcast
 
 import (
+	"slices"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/miekg/dns"
@@ -17,8 +19,25 @@ func Check(path string) (configs []site.Config, faults, warnings []error) {
 	sources, faults, warnings := sourcesOf(path)
 	for _, o := range sources {
 		configs = append(configs, o.config)
+		warnings = append(warnings, o.conflicts()...)
 	}
 	return configs, faults, warnings
+}
+
+// conflicts are the functions from which the blocks' files of records take names, as far as files say.
+func (o *sourceOfBlocks) conflicts() (all []error) {
+	ours := slices.DeleteFunc(slices.Clone(o.blocks), func(n *Nearcast) bool { return n.settings.records.path == "" })
+	if len(ours) == 0 {
+		return nil
+	}
+	view, err := site.Once(o.config)
+	if err != nil {
+		return nil // the source is Karmada, or its faults are reported
+	}
+	for _, n := range ours {
+		all = append(all, n.conflicts(view)...)
+	}
+	return all
 }
 
 // sourcesOf reads the blocks, grouped by their sources.
@@ -58,7 +77,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 	}
 	delegate(all.blocks(), servedElsewhere(read))
 	for _, n := range all.blocks() {
-		warnings = append(append(warnings, stanzas[n].unsigned(n)...), stanzas[n].unaddressed(all.blocks())...)
+		warnings = append(append(append(warnings, stanzas[n].unsigned(n)...), stanzas[n].unaddressed(all.blocks())...), n.misplaced()...)
 	}
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {

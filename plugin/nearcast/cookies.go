@@ -59,6 +59,7 @@ func (i *instance) watchFiles() {
 			}
 			if n.settings.records.path != "" {
 				i.watches.Go(func() { n.watchRecords(ctx) })
+				i.watches.Go(func() { n.followConflicts(ctx) })
 			}
 		}
 	}

@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/base/filewatch"
+	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
@@ -16,6 +21,8 @@ import (
 type fileRecords struct {
 	path   string // "" if there is none
 	apexes []zonefile.Apex
+	// named are the faults that were logged when the server started.
+	named []error
 }
 
 func (s *stanza) parseRecords(args []string) error {
@@ -42,7 +49,7 @@ func (s *stanza) readRecords() error {
 	if err != nil {
 		return fmt.Errorf("%s: records: %w", s.lines["records"], err)
 	}
-	s.content = content
+	s.content, s.records.named = content, content.Faults
 	s.warnings = append(s.warnings, content.Faults...)
 	return nil
 }
@@ -60,22 +67,15 @@ func (s *stanza) fileOf(zone string) *atomic.Pointer[zonefile.Zone] {
 // watchRecords follows the block's file until ctx ends. A file that cannot be used is named, and leaves the last good
 // records in use.
 func (n *Nearcast) watchRecords(ctx context.Context) {
-	said := map[string]bool{}
+	log := newly(n.settings.records.named)
 	again := func() {
 		content, err := zonefile.ReadFile(n.settings.records.path, n.settings.records.apexes)
-		faults := []error{fmt.Errorf("%w; keeping the last valid records", err)}
-		if err == nil {
-			n.use(content)
-			faults = content.Faults
+		if err != nil {
+			log([]error{fmt.Errorf("%w; keeping the last valid records", err)})
+			return
 		}
-		before := said
-		said = map[string]bool{}
-		for _, fault := range faults {
-			text := fault.Error()
-			if said[text] = true; !before[text] {
-				log.Warningf("records: %s", text)
-			}
-		}
+		n.use(content)
+		log(content.Faults)
 	}
 	// A file that is removed may come back, and one behind a link may change in another directory.
 	list := func() ([]string, error) {
@@ -85,10 +85,74 @@ func (n *Nearcast) watchRecords(ctx context.Context) {
 		}
 		return []string{filepath.Dir(path), path}, nil
 	}
-	warn := func(err error) { log.Warningf("records: %v", err) }
+	warn := func(err error) { log([]error{err}) }
 	if err := filewatch.Folders(ctx, list, again, warn); err != nil {
 		warn(err)
 	}
+}
+
+// newly returns a function that logs those of the errors that were not among the last ones.
+func newly(last []error) func([]error) {
+	return func(errs []error) {
+		before := map[string]bool{}
+		for _, err := range last {
+			before[err.Error()] = true
+		}
+		for _, err := range errs {
+			if !before[err.Error()] {
+				log.Warningf("records: %v", err)
+			}
+		}
+		last = errs
+	}
+}
+
+// followConflicts names what the file has in vain, and the functions from which it takes a name, until ctx ends.
+func (n *Nearcast) followConflicts(ctx context.Context) {
+	log := newly(nil)
+	ticker := time.NewTicker(conflictsEvery)
+	defer ticker.Stop()
+	for {
+		if v := n.site.View(); v != nil {
+			log(append(n.misplaced(), n.conflicts(v)...))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// conflictsEvery is how often functions and the file are compared: either may change, and a person is to read of it.
+const conflictsEvery = 10 * time.Second
+
+// conflicts are the public functions from which the file takes a name.
+func (n *Nearcast) conflicts(v *site.View) (all []error) {
+	for i := range n.Zones {
+		for name, set := range n.Zones[i].records().Exclusive() {
+			at := strings.TrimPrefix(name, "*.")
+			function, existence := v.Names.Lookup([]byte(name), nil)
+			if existence == site.Exact && n.zoneOf([]byte(at)) == &n.Zones[i] {
+				all = append(all, fmt.Errorf("%s:%d: %s is also a name of %s, which is not answered there: remove these %s records, or give the function another name",
+					n.settings.records.path, set.Line, name, v.State.Functions.At(function), dns.Type(set.Type)))
+			}
+		}
+	}
+	return all
+}
+
+// misplaced are the records in zones that other blocks serve.
+func (n *Nearcast) misplaced() (all []error) {
+	for i := range n.Zones {
+		z := &n.Zones[i]
+		for _, d := range z.delegations {
+			if node := z.records().Within(d.name); node != nil {
+				all = append(all, fmt.Errorf("%s:%d: %s is in the zone %s, which another block serves: it is not answered from this file", n.settings.records.path, node.Sets[0].Line, node.Name, d.name))
+			}
+		}
+	}
+	return all
 }
 
 // use answers with the content from now on.

@@ -341,3 +341,23 @@ func TestRecordsOfAFileCostFunctionsNothing(t *testing.T) {
 		t.Errorf("%.0f allocations", got)
 	}
 }
+
+// TestCheckNamesFunctionsAndRecordsThatAreNotAnswered has a function at a name of the file, and a record in another
+// block's zone.
+func TestCheckNamesFunctionsAndRecordsThatAreNotAnswered(t *testing.T) {
+	dir := federated(t, hello)
+	corefile := filepath.Join(dir, "Corefile")
+	inner := strings.Replace(atMkCore, "fn.example.org:0", "in.fn.example.org:0", 1)
+	fixture.Write(t, corefile, strings.ReplaceAll(strings.Replace(atMkCore, "cluster", "records DIR/records\ncluster", 1)+"\n"+inner, "DIR", dir))
+	fixture.Write(t, filepath.Join(dir, "records"), "hello.demo TXT a\nhello.demo AAAA 2001:db8::1\nx.in A 192.0.2.1\n")
+	_, faults, warnings := Check(corefile)
+	all := fmt.Sprint(faults, warnings)
+	for _, want := range []string{
+		"records:2: hello.demo.fn.example.org. is also a name of Service demo/hello, which is not answered there",
+		"records:3: x.in.fn.example.org. is in the zone in.fn.example.org., which another block serves",
+	} {
+		if strings.Count(all, want) != 1 {
+			t.Errorf("%s is not in %s", want, all)
+		}
+	}
+}

@@ -76,7 +76,7 @@ func (r *reading) drop(node *Node, fault func(Set) error) {
 	node.Sets = slices.DeleteFunc(node.Sets, func(s Set) bool {
 		err := fault(s)
 		if err != nil && !errors.Is(err, errGlue) {
-			r.fault(s.line, s.Records[0], err)
+			r.fault(s.Line, s.Records[0], err)
 		}
 		return err != nil
 	})

@@ -195,17 +195,17 @@ func (n *Node) add(rr dns.RR, line int) error {
 	alias := n.lineOf(dns.TypeCNAME)
 	switch {
 	case t == dns.TypeCNAME && len(n.Sets) > 0:
-		return fmt.Errorf("the name has other records (line %d), beside which a CNAME is not allowed", n.Sets[0].line)
+		return fmt.Errorf("the name has other records (line %d), beside which a CNAME is not allowed", n.Sets[0].Line)
 	case alias > 0:
 		return fmt.Errorf("the name has a CNAME (line %d), beside which no other record is allowed", alias)
 	}
 	i, found := slices.BinarySearchFunc(n.Sets, t, func(s Set, t uint16) int { return cmp.Compare(s.Type, t) })
 	if !found {
-		n.Sets = slices.Insert(n.Sets, i, Set{Type: t, line: line})
+		n.Sets = slices.Insert(n.Sets, i, Set{Type: t, Line: line})
 	}
 	set := &n.Sets[i]
 	if slices.ContainsFunc(set.Records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }) {
-		return fmt.Errorf("the set has this record already (its first is on line %d)", set.line)
+		return fmt.Errorf("the set has this record already (its first is on line %d)", set.Line)
 	}
 	set.Records = append(set.Records, rr)
 	if first := set.Records[0].Header().Ttl; first != rr.Header().Ttl {
@@ -213,7 +213,7 @@ func (n *Node) add(rr dns.RR, line int) error {
 		for _, o := range set.Records {
 			o.Header().Ttl = least
 		}
-		return fmt.Errorf("the records of a set have one TTL (RFC 2181, section 5.2), and the first, on line %d, has another: the lower one, %d, is used", set.line, least)
+		return fmt.Errorf("the records of a set have one TTL (RFC 2181, section 5.2), and the first, on line %d, has another: the lower one, %d, is used", set.Line, least)
 	}
 	return nil
 }
@@ -222,7 +222,7 @@ func (n *Node) add(rr dns.RR, line int) error {
 func (n *Node) lineOf(t uint16) int {
 	for _, s := range n.Sets {
 		if s.Type == t {
-			return s.line
+			return s.Line
 		}
 	}
 	return 0

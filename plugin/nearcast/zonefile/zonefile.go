@@ -4,6 +4,7 @@ package zonefile
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 
 	"github.com/miekg/dns"
@@ -50,8 +51,8 @@ type Node struct {
 type Set struct {
 	Type    uint16
 	Records []dns.RR
-	// line is that of the first record.
-	line int
+	// Line is that of the first record.
+	Line int
 }
 
 // Delegation is a zone that is served elsewhere.
@@ -150,6 +151,35 @@ func (n *Node) Excludes() bool {
 // zone leaves it for all.
 func (z *Zone) Taken(name []byte) bool {
 	return z != nil && (z.Cut(name) != nil || z.At(name).Excludes())
+}
+
+// Exclusive returns the names that leave no room for a function, with the first of the sets because of which. Those
+// below delegations are not among them.
+func (z *Zone) Exclusive() iter.Seq2[string, Set] {
+	return func(yield func(string, Set) bool) {
+		if z == nil {
+			return
+		}
+		for _, name := range z.names() {
+			i := slices.IndexFunc(z.nodes[name].Sets, func(s Set) bool { return slices.Contains(exclusive[:], s.Type) })
+			if i >= 0 && name != z.name && !yield(name, z.nodes[name].Sets[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Within returns a node with records at or below the name; nil if there is none.
+func (z *Zone) Within(name string) *Node {
+	if z == nil {
+		return nil
+	}
+	for _, at := range z.names() {
+		if n := z.nodes[at]; len(n.Sets) > 0 && dns.IsSubDomain(name, at) {
+			return n
+		}
+	}
+	return nil
 }
 
 // All returns all records of the zone, in the order of their names, with the glue of delegations.
