@@ -165,10 +165,12 @@ func (a *answer) function(q steer.Question) outcome {
 	a.owner.kind, a.owner.function = ownerFunction, q.Function
 	a.choose(q)
 	switch w := a.instead(); {
+	case len(a.owner.node.Set(a.qtype())) > 0 && (a.choice.Fenced || w != nil):
+		return a.beside() // the operator's own records are for everybody
 	case a.choice.Fenced:
 		return a.fenced()
 	case w != nil && w.Name != "" && a.qtype() != dns.TypeANY:
-		return a.alias(w)
+		return a.renamed(w)
 	}
 	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
 		return a.addressesOf(q)

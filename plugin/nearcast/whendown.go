@@ -36,8 +36,8 @@ func (a *answer) fail() outcome {
 	return outcomeFail
 }
 
-// alias answers every type with a CNAME record of the fallback's name.
-func (a *answer) alias(w *policy.WhenDown) outcome {
+// renamed answers every type with a CNAME record of the fallback's name.
+func (a *answer) renamed(w *policy.WhenDown) outcome {
 	a.msg.Answer = []dns.RR{&dns.CNAME{Hdr: a.header(dns.TypeCNAME, seconds(a.ttl())), Target: w.Name}}
 	return outcomeFallback
 }

@@ -2,6 +2,7 @@ package nearcast
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -143,4 +144,23 @@ func (s *server) expectRules(zone string, want []string) {
 		}
 	}
 	s.t.Errorf("%s:\n%s\nwant\n%s", zone, strings.Join(got, "\n"), strings.Join(want, "\n"))
+}
+
+// TestRecordsOfTheFileAreAnsweredWhateverTheFunctionIs has a mail server's record beside a function that
+// turns the client away, and beside one that is down.
+func TestRecordsOfTheFileAreAnsweredWhateverTheFunctionIs(t *testing.T) {
+	dir := federated(t, dead("alias", "nearcast.dev/when-down", "fallback sorry.example.net"),
+		fixture.Function{Name: "de", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/policy", "nearest allow clients de")})
+	fixture.Write(t, filepath.Join(dir, "records"), "alias.demo MX 10 mail\nde.demo MX 10 mail\nde.demo TXT \"ours\"\n")
+	s := serve(t, strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\trecords DIR/records", 1), dir)
+	for name, want := range map[string]map[uint16]string{
+		"alias": {dns.TypeA: "NOERROR; CNAME sorry.example.net.", dns.TypeMX: "NOERROR; MX 10 mail.fn.example.org."},
+		"de":    {dns.TypeA: "NOERROR", dns.TypeMX: "NOERROR; MX 10 mail.fn.example.org.", dns.TypeTXT: `NOERROR; TXT "ours"`},
+	} {
+		for qtype, expected := range want {
+			if got := brief(s.exchange(query(name+".demo.fn.example.org.", qtype, "10.2.2.0/24"))); got != expected {
+				t.Errorf("%s %s: %s, want %s", name, dns.TypeToString[qtype], got, expected)
+			}
+		}
+	}
 }
