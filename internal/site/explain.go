@@ -145,20 +145,20 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 	case choice.Fenced:
 		return "the policy turns away clients from there (NODATA)", nil
 	case instead.Fallback():
-		return "nothing is up: answering the " + instead.String(), answersOf(instead)
+		return "nothing is up: answering the fallback", answersOf(instead)
 	case choice.Cluster < 0:
 		return "no candidate (NODATA)", nil
 	case instead != nil && instead.Fail:
 		return "all candidates are down: SERVFAIL", nil
 	case choice.Tier == steer.Down:
 		return "all candidates are down: answering all of them, in order", addressesOf(candidates)
-	case choice.Most > 1:
+	case choice.Most > 1 && len(v.Answers(v.Standing, q, choice)) > 1:
 		best := candidates[:len(v.Answers(v.Standing, q, choice))]
 		var names []string
 		for _, c := range best {
 			names = append(names, c.Cluster)
 		}
-		return "clusters " + strings.Join(names, ", "), addressesOf(best)
+		return "clusters " + strings.Join(names, " and "), addressesOf(best)
 	}
 	return "cluster " + v.State.Clusters[choice.Cluster].Name, candidates[0].Addresses
 }
