@@ -62,6 +62,9 @@ func (f Fence) Of(what string) string {
 // fenced is the usage of allow and deny.
 const fenced = "clusters|clients REGION[/ZONE],..."
 
+// mostPlaces bounds the places of a list, which a query may look through: tenants write them.
+const mostPlaces = 64
+
 // fences takes any number of "allow WHAT PLACE,…" and "deny WHAT PLACE,…".
 func (o *options) fences() (clusters, clients Fence) {
 	for _, option := range [...]string{"allow", "deny"} {
@@ -78,7 +81,9 @@ func (o *options) fences() (clusters, clients Fence) {
 			if option == "deny" {
 				list = &fence.Deny
 			}
-			*list = append(*list, o.places(option, v[1])...)
+			if *list = append(*list, o.places(option, v[1])...); len(*list) > mostPlaces {
+				o.fail("%s %s: %d places; the limit is %d", option, v[0], len(*list), mostPlaces)
+			}
 			o.known = o.known[:len(o.known)-1]
 		}
 	}
