@@ -101,8 +101,11 @@ func (p *pod) container(c corev1.Container) *process.Process {
 		command = append(command, e.Name+"="+p.value(c, e))
 	}
 	entry := c.Command
-	if len(entry) == 0 {
-		entry = []string{"/usr/local/bin/coredns"} // the image's
+	if len(entry) == 0 { // the image's
+		entry = []string{"/usr/local/bin/coredns"}
+		if strings.Contains(c.Image, "speaker") {
+			entry = []string{"/usr/local/bin/nearcast-speaker"}
+		}
 	}
 	for _, word := range append(entry, c.Args...) {
 		command = append(command, p.here.Replace(word))
