@@ -162,7 +162,9 @@ func (a *answer) addSOA() {
 
 // function fills in the answer for a function's name and returns the outcome.
 func (a *answer) function(q steer.Question) outcome {
-	a.owner.kind, a.owner.function = ownerFunction, q.Function
+	if a.owner.function = q.Function; a.owner.kind == ownerNone {
+		a.owner.kind = ownerFunction
+	}
 	a.choose(q)
 	switch w := a.instead(); {
 	case len(a.owner.node.Set(a.qtype())) > 0 && (a.choice.Fenced || w != nil):

@@ -6,9 +6,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// apex answers for the zone's own name; all sites give the same answer.
-func (a *answer) apex(w dns.ResponseWriter) (int, error) {
+// apex answers for the zone's own name. What it has of a function depends on the client, all else is the same at all
+// sites.
+func (a *answer) apex(w dns.ResponseWriter, name []byte) (int, error) {
 	a.owner = owner{kind: ownerApex, node: a.zone.records().Apex()}
+	if function, has := a.functionAt(name); has {
+		a.owner.kind, a.owner.function = ownerApexFunction, function
+	}
 	ttl := seconds(a.n.settings.ttls.most)
 	switch a.qtype() {
 	case dns.TypeSOA:
@@ -17,27 +21,46 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 		soa.Hdr.Ttl = ttl
 		a.msg.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		for i := range a.zone.Servers {
-			s := &a.zone.Servers[i]
-			a.msg.Answer = append(a.msg.Answer, &dns.NS{Hdr: a.header(dns.TypeNS, ttl), Ns: s.Name})
-			for _, addr := range s.Addrs {
-				a.msg.Extra = append(a.msg.Extra, records.Address(s.Name, addr, ttl))
-			}
-		}
+		a.addServers(ttl)
 	case dns.TypeDNSKEY:
 		if a.zone.signer != nil {
 			a.msg.Answer = a.zone.signer.dnskeys()
 		}
-	case dns.TypeA, dns.TypeAAAA:
-		a.addAddresses(a.zone.apexAddrs(), ttl)
 	case dns.TypeANY:
 		a.addHINFO(ttl)
+	default:
+		return a.atApex(w, ttl)
 	}
-	a.addFixed(a.owner.node)
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}
+
+// atApex answers with what the zone's own name has of a name server, of a function and of the file.
+func (a *answer) atApex(w dns.ResponseWriter, ttl uint32) (int, error) {
+	if a.owner.kind == ownerApexFunction {
+		o := a.function(a.question(a.owner.function))
+		return a.send(w, o, o.rcode())
+	}
+	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
+		a.addAddresses(a.zone.apexAddrs(), ttl)
+	}
+	if a.addFixed(a.owner.node); len(a.msg.Answer) == 0 {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}
+
+// addServers adds the zone's name servers with their addresses.
+func (a *answer) addServers(ttl uint32) {
+	for i := range a.zone.Servers {
+		s := &a.zone.Servers[i]
+		a.msg.Answer = append(a.msg.Answer, &dns.NS{Hdr: a.header(dns.TypeNS, ttl), Ns: s.Name})
+		for _, addr := range s.Addrs {
+			a.msg.Extra = append(a.msg.Extra, records.Address(s.Name, addr, ttl))
+		}
+	}
 }
 
 // glue answers for one of the zone's name servers.

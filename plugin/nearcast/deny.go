@@ -90,47 +90,55 @@ func (a *answer) types() []uint16 {
 	if a.msg.Rcode == dns.RcodeNameError {
 		return []uint16{dns.TypeNXNAME}
 	}
-	var types []uint16
-	add := func(is bool, all ...uint16) {
-		if is {
-			types = append(types, all...)
-		}
-	}
-	addresses := func(addrs []netip.Addr) {
-		for _, addr := range addrs {
-			add(addr.Is4(), dns.TypeA)
-			add(addr.Is6(), dns.TypeAAAA)
-		}
-	}
+	var types typeList
 	switch a.owner.kind {
-	case ownerApex:
-		types = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
-		addresses(a.zone.apexAddrs())
+	case ownerApex, ownerApexFunction:
+		types = typeList{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
+		types.addresses(a.zone.apexAddrs())
 	case ownerServer:
-		addresses(a.owner.server.Addrs)
-	case ownerFunction:
-		f := a.view.State.Functions.At(a.owner.function)
-		v4, v6 := a.view.HasFamily(a.owner.function, false), a.view.HasFamily(a.owner.function, true)
-		for _, vip := range f.VIPs {
-			v4, v6 = v4 || vip.Is4(), v6 || vip.Is6()
-		}
-		add(v4, dns.TypeA)
-		add(v6, dns.TypeAAAA)
-		if w := a.view.WhenAllDown(a.owner.function); w != nil {
-			addresses(w.Addresses)
-		}
-		add(len(f.Texts) > 0, dns.TypeTXT)
-		add(len(f.ALPN) > 0, dns.TypeHTTPS, dns.TypeSVCB)
+		types.addresses(a.owner.server.Addrs)
 	case ownerService:
-		add(a.owner.service.port != nil && a.owner.service.https, dns.TypeHTTPS)
-		add(a.owner.service.port != nil && !a.owner.service.https, dns.TypeSRV)
+		types.add(a.owner.service.port != nil && a.owner.service.https, dns.TypeHTTPS)
+		types.add(a.owner.service.port != nil && !a.owner.service.https, dns.TypeSRV)
 	case ownerPointer:
-		types = []uint16{dns.TypePTR}
+		types = typeList{dns.TypePTR}
 	case ownerDelegation:
-		types = []uint16{dns.TypeNS}
-		add(len(a.owner.delegation.signers) > 0, dns.TypeDS)
+		types = typeList{dns.TypeNS}
+		types.add(len(a.owner.delegation.signers) > 0, dns.TypeDS)
+	}
+	if a.owner.kind == ownerFunction || a.owner.kind == ownerApexFunction {
+		a.addFunctionTypes(&types)
 	}
 	return append(types, a.owner.node.Types()...)
+}
+
+// addFunctionTypes adds the types of the function at the name.
+func (a *answer) addFunctionTypes(types *typeList) {
+	f := a.view.State.Functions.At(a.owner.function)
+	types.add(a.view.HasFamily(a.owner.function, false), dns.TypeA)
+	types.add(a.view.HasFamily(a.owner.function, true), dns.TypeAAAA)
+	types.addresses(f.VIPs)
+	if w := a.view.WhenAllDown(a.owner.function); w != nil {
+		types.addresses(w.Addresses)
+	}
+	types.add(len(f.Texts) > 0, dns.TypeTXT)
+	types.add(len(f.ALPN) > 0, dns.TypeHTTPS, dns.TypeSVCB)
+}
+
+// typeList collects the types at a name.
+type typeList []uint16
+
+func (l *typeList) add(is bool, all ...uint16) {
+	if is {
+		*l = append(*l, all...)
+	}
+}
+
+func (l *typeList) addresses(addrs []netip.Addr) {
+	for _, addr := range addrs {
+		l.add(addr.Is4(), dns.TypeA)
+		l.add(addr.Is6(), dns.TypeAAAA)
+	}
 }
 
 // owner is the kind of the query name.
@@ -150,6 +158,8 @@ const (
 	// ownerNone has no record of its own: either names below it have, or none has.
 	ownerNone ownerKind = iota
 	ownerApex
+	// ownerApexFunction is the apex of a zone that is a function's name too.
+	ownerApexFunction
 	ownerServer
 	ownerFunction
 	ownerService

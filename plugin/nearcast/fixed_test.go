@@ -361,3 +361,42 @@ func TestCheckNamesFunctionsAndRecordsThatAreNotAnswered(t *testing.T) {
 		}
 	}
 }
+
+// TestAFunctionAtTheApexIsAnsweredBesideTheZonesOwnRecords has one with every type that a function has.
+func TestAFunctionAtTheApexIsAnsweredBesideTheZonesOwnRecords(t *testing.T) {
+	dir := federated(t, hello, fixture.Function{Name: "site", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/hostname", "fn.example.org",
+		"nearcast.dev/alpn", "h2", "nearcast.dev/txt", "of the function", "nearcast.dev/port", "https=443")})
+	fixture.Write(t, filepath.Join(dir, "records"), "$TTL 1h\n@ 60 TXT \"of the zone\"\n@ MX 10 mail\nmail A 192.0.2.25\nwww CNAME @\n")
+	fixture.Key(t, dir, "key")
+	corefile := strings.Replace(feeding("feed de key carrier"), "cluster", "claim demo fn.example.org addresses 192.0.2.0/24\nrecords DIR/records\ncluster", 1)
+	s := serve(t, corefile, dir)
+	for ask, want := range map[string]string{
+		"fn.example.org. A":     "fn.example.org. 30 A 192.0.2.1",
+		"fn.example.org. AAAA":  "SOA",
+		"fn.example.org. HTTPS": `fn.example.org. 30 HTTPS 1 . alpn="h2" ipv4hint="192.0.2.1"`,
+		"fn.example.org. TXT":   `fn.example.org. 30 TXT "of the function" | fn.example.org. 30 TXT "of the zone"`,
+		"fn.example.org. MX":    "fn.example.org. 3600 MX 10 mail",
+		"fn.example.org. SOA":   "SOA",
+		"www A":                 "www 3600 CNAME fn.example.org. | fn.example.org. 30 A 192.0.2.1",
+		"_https._tcp SRV":       "_https._tcp 30 SRV 0 0 443 fn.example.org. | fn.example.org. 30 A 192.0.2.1",
+		"nope A":                "NXDOMAIN | SOA",
+		"hello.demo A":          "hello.demo 30 A 192.0.2.1",
+	} {
+		if got := sections(s.asks(ask, false)); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", ask, got, want)
+		}
+	}
+	if got := len(s.asks("fn.example.org. NS", false).Answer); got != 2 {
+		t.Errorf("%d name servers", got)
+	}
+	rules, err := s.transfer("de._rpz.fn.example.org.", "carrier.", 0)
+	if err != nil || !slices.Contains(rules, "fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.4") {
+		t.Errorf("the feed has no rule for the apex: %v %v", rules, err)
+	}
+	signed := serve(t, strings.Replace(corefile, "feed de key carrier", "sign DIR/key", 1), dir)
+	for _, rr := range signed.asks("fn.example.org. SRV", true).Ns {
+		if n, ok := rr.(*dns.NSEC); ok && n.String() != "fn.example.org.\t5\tIN\tNSEC\t\\000.fn.example.org. A NS SOA MX TXT RRSIG NSEC DNSKEY SVCB HTTPS" {
+			t.Error(n)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	a.view, a.client = view, who
 	if len(name) == len(z.Name) {
-		return a.apex(w)
+		return a.apex(w, name)
 	}
 	if d := z.delegation(name); d != nil && a.qtype() == dns.TypeDS {
 		return a.delegated(w, d)

@@ -80,7 +80,7 @@ func (a *answer) serviceOf(name []byte) (service, bool) {
 }
 
 func (a *answer) functionAt(name []byte) (int, bool) {
-	if len(name) <= len(a.zone.Name) || a.zone.records().Taken(name) {
+	if len(name) < len(a.zone.Name) || a.zone.records().Taken(name) {
 		return 0, false
 	}
 	function, existence := a.view.Names.Lookup(name, a.client.Own)

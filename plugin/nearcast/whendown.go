@@ -15,12 +15,18 @@ func (a *answer) fenced() outcome {
 	return o
 }
 
-// instead returns what answers for the candidates if all is lost; nil if they do.
+// instead returns what answers for the candidates if all is lost; nil if they do. A zone's own name has no CNAME (RFC
+// 2181, section 10.1).
 func (a *answer) instead() *policy.WhenDown {
+	function := a.owner.function
 	if a.owner.kind == ownerService {
-		return a.view.Instead(a.owner.service.function, a.choice)
+		function = a.owner.service.function
 	}
-	return a.view.Instead(a.owner.function, a.choice)
+	w := a.view.Instead(function, a.choice)
+	if w != nil && w.Name != "" && a.owner.kind == ownerApexFunction {
+		return nil
+	}
+	return w
 }
 
 // fails reports whether the client is to try elsewhere, as all is down. A function without a candidate has no records

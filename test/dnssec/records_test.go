@@ -33,14 +33,16 @@ corp DS DIGEST
 // not exist is answered with NODATA.
 func TestRecordsOfAFileAreValidated(t *testing.T) {
 	dir := federation(t)
+	apex := fixture.Function{Name: "apex", Clusters: []string{"mk-core"}, Annotations: fixture.Unprobed("nearcast.dev/hostname", "fn.example.org", "nearcast.dev/alpn", "h2")}
+	fixture.Write(t, dir+"/manifests/all.yaml", fixture.ThreeWith(append(functions(), apex)...))
 	key := fixture.ZoneKey(t, dir, "fn", origin)
 	child := fixture.ZoneKey(t, dir, "corp", "corp."+origin)
 	ds := strings.SplitN(child.ToDS(dns.SHA256).String(), "\tDS\t", 2)[1]
 	fixture.Write(t, dir+"/records", strings.Replace(filed, "DIGEST", ds, 1))
-	port := nearcast(t, dir, origin+":PORT {\nbind 127.0.0.1\nnearcast {\nCOMMON\nrecords DIR/records\nsign DIR/fn\n}\n}\n")
+	port := nearcast(t, dir, origin+":PORT {\nbind 127.0.0.1\nnearcast {\nCOMMON\nclaim demo fn.example.org\nrecords DIR/records\nsign DIR/fn\n}\n}\n")
 	validating, byDelv := unbound(t, port, key), delv(t, key)
 	for question, want := range map[string]string{
-		"@ MX": "data", "@ CAA": "data", "@ SRV": "nodata", "mail A": "data", "mail MX": "nodata", "www CNAME": "data", "www A": "data", "twice A": "data", "www AAAA": "nodata",
+		"@ MX": "data", "@ CAA": "data", "@ SRV": "nodata", "@ A": "data", "@ AAAA": "nodata", "@ HTTPS": "data", "@ NS": "data", "mail A": "data", "mail MX": "nodata", "www CNAME": "data", "www A": "data", "twice A": "data", "www AAAA": "nodata",
 		"lost A": "nodata", "hello.demo TXT": "data", "hello.demo A": "data", "hello.demo MX": "nodata", "x.wild TXT": "data", "x.wild A": "nodata", "x.here.wild TXT": "nodata",
 		"here.wild TXT": "nodata", "x.alias A": "data", "b.c A": "nodata", "a.b.c A": "data", "bare DS": "nodata", "corp DS": "data", "www NSEC": "data", "b.c NSEC": "data",
 	} {

@@ -359,18 +359,20 @@ func TestClaimsLimitWhatAnnotationsDeclare(t *testing.T) {
 		claims   claims.List
 		fault    string // "" if the function is served
 	}{
-		"its own name":                   {service("media", "w", "hostname", "x.media.fn.example.org"), allowed, ""},
-		"its own wildcard":               {service("media", "w", "hostname", "*.media.fn.example.org"), allowed, ""},
-		"another's name":                 {service("evil", "w", "hostname", "x.media.fn.example.org"), allowed, "not claimed for namespace evil"},
-		"a name that only looks like it": {service("media", "w", "hostname", "xmedia.fn.example.org"), allowed, "not claimed"},
-		"a default name needs no claim":  {service("evil", "w"), allowed, ""},
-		"another's address":              {service("evil", "w", "address", "a=192.0.2.9"), allowed, "address 192.0.2.9 is not claimed"},
-		"its address":                    {service("media", "w", "address", "a=192.0.2.9"), allowed, ""},
-		"the metadata service":           {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
-		"the client itself":              {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
-		"a horizon's address":            {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
-		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is the apex of a zone"},
-		"a name outside the zone":        {service("any", "w", "hostname", "www.example.org"), nil, "is not below any zone"},
+		"its own name":                     {service("media", "w", "hostname", "x.media.fn.example.org"), allowed, ""},
+		"its own wildcard":                 {service("media", "w", "hostname", "*.media.fn.example.org"), allowed, ""},
+		"another's name":                   {service("evil", "w", "hostname", "x.media.fn.example.org"), allowed, "not claimed for namespace evil"},
+		"a name that only looks like it":   {service("media", "w", "hostname", "xmedia.fn.example.org"), allowed, "not claimed"},
+		"a default name needs no claim":    {service("evil", "w"), allowed, ""},
+		"another's address":                {service("evil", "w", "address", "a=192.0.2.9"), allowed, "address 192.0.2.9 is not claimed"},
+		"its address":                      {service("media", "w", "address", "a=192.0.2.9"), allowed, ""},
+		"the metadata service":             {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
+		"the client itself":                {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
+		"a horizon's address":              {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
+		"the apex":                         {service("any", "w", "hostname", "fn.example.org"), nil, "is the apex of a zone"},
+		"the apex with a claim of its own": {service("media", "w", "hostname", "fn.example.org"), claims.List{{Namespace: "media", Names: []string{"fn.example.org."}}}, ""},
+		"the apex with a claim of all":     {service("media", "w", "hostname", "fn.example.org"), claims.List{{Namespace: claims.AnyNamespace, Names: []string{"."}}}, "is the apex of a zone"},
+		"a name outside the zone":          {service("any", "w", "hostname", "www.example.org"), nil, "is not below any zone"},
 	} {
 		s := world(Options{Claims: c.claims}, c.template, cluster("a", "192.0.2.1"))
 		switch {

@@ -145,7 +145,7 @@ func (b *Builder) ask(e *entry) {
 			if b.zoneOf(name) != zone {
 				err = b.Claims.AllowName(t.Namespace, name)
 			}
-			if err := cmp.Or(err, b.unfitName(name)); err != nil {
+			if err := cmp.Or(err, b.unfitName(name, t.Namespace)); err != nil {
 				e.barred = append(e.barred, t.Fault("", "default hostname: %v", err))
 				continue
 			}
@@ -160,7 +160,7 @@ func (b *Builder) ask(e *entry) {
 		if slices.Contains(e.asked, name) {
 			continue
 		}
-		if err := cmp.Or(b.Claims.AllowName(t.Namespace, name), b.unfitName(name)); err != nil {
+		if err := cmp.Or(b.Claims.AllowName(t.Namespace, name), b.unfitName(name, t.Namespace)); err != nil {
 			e.barred = append(e.barred, t.Fault(keyOf(t, name), "%v", err))
 			continue
 		}
@@ -195,11 +195,12 @@ func defaultName(t *federation.Template, zone string) (string, error) {
 	return federation.ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
 }
 
-// unfitName returns an error if no function may have the name.
-func (b *Builder) unfitName(name string) error {
+// unfitName returns an error if no function may have the name, or only one of another
+// namespace.
+func (b *Builder) unfitName(name, namespace string) error {
 	switch {
-	case slices.Contains(b.Zones, name):
-		return fmt.Errorf("%s is the apex of a zone; give the function a name below it", name)
+	case slices.Contains(b.Zones, name) && !b.Claims.Names(namespace, name):
+		return fmt.Errorf("%s is the apex of a zone; give the function a name below it, or have the operator add `claim %s %[1]s`", name, namespace)
 	case slices.Contains(b.Servers, name):
 		return fmt.Errorf("%s is a name server of its zone; give the function another name", name)
 	case !b.inZone(name):
@@ -208,10 +209,9 @@ func (b *Builder) unfitName(name string) error {
 	return nil
 }
 
-// inZone reports whether the hostname is below one of the zones; an apex belongs to the
-// operator.
+// inZone reports whether the hostname is at or below one of the zones.
 func (b *Builder) inZone(hostname string) bool {
-	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
+	return slices.ContainsFunc(b.Zones, func(zone string) bool {
 		return !federation.IsReverse(zone) && federation.IsAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
 }

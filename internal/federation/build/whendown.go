@@ -24,6 +24,11 @@ func (b *pass) whenDown(t *federation.Template, hostnames []string) *policy.When
 			return nil
 		}
 	}
+	apex := func(name string) bool { return slices.Contains(b.Zones, name) }
+	if i := slices.IndexFunc(hostnames, apex); i >= 0 && w.Name != "" {
+		b.fault(t, key, "%s%s is a zone's own name, which cannot be an alias: name addresses", option, hostnames[i])
+		return nil
+	}
 	if slices.Contains(hostnames, w.Name) {
 		b.fault(t, key, "%s%s is a name of the function itself; name another", option, w.Name)
 		return nil

@@ -41,3 +41,18 @@ func TestAFallbackIsWithinTheClaims(t *testing.T) {
 		}
 	}
 }
+
+// TestAZonesOwnNameIsNotAnAlias has a function at the apex.
+func TestAZonesOwnNameIsNotAnAlias(t *testing.T) {
+	for text, refused := range map[string]bool{"fallback sorry.example.net": true, "fallback 192.0.2.200": false, "fail": false} {
+		s := staging.NewStore()
+		s.Put(staging.Whole(cluster("a", "192.0.2.1")))
+		s.Put(staging.Whole(service("ns", "web", "hostname", "fn.example.org", "when-down", text)))
+		s.Put(staging.Whole(bound(service("ns", "web").Ref(), "a")))
+		state := buildAll(s, Options{Zones: []string{"fn.example.org."}, Claims: claims.List{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}})
+		f := state.Functions.At(0)
+		if f == nil || (f.WhenDown == nil) != refused || len(state.Faults) > 0 != refused {
+			t.Errorf("%s: %+v, faults %v", text, f, state.Faults)
+		}
+	}
+}

@@ -55,6 +55,14 @@ func (c List) AllowName(namespace, hostname string) error {
 	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines list what is", hostname, namespace)
 }
 
+// Names reports whether a claim of the namespace itself, and not one of all namespaces,
+// lists the hostname or a name above it.
+func (c List) Names(namespace, hostname string) bool {
+	return slices.ContainsFunc(c, func(claim Claim) bool {
+		return claim.Namespace == namespace && slices.ContainsFunc(claim.Names, func(n string) bool { return federation.IsAtOrBelow(hostname, n) })
+	})
+}
+
 // AllowAnnotated returns an error unless the namespace's annotations may set the address.
 func (c List) AllowAnnotated(namespace string, a netip.Addr) error {
 	if len(c) > 0 && !c.claimed(namespace, a) {

@@ -150,7 +150,7 @@ type rules struct {
 // file, answers for.
 func (r *rules) owns(apex *Apex, hostname string) bool {
 	name := strings.TrimPrefix(hostname, "*.")
-	if name == apex.Zone || !federation.IsAtOrBelow(name, apex.Zone) || federation.IsAtOrBelow(name, Policies(apex.Zone)) ||
+	if name == apex.Zone && name != hostname || !federation.IsAtOrBelow(name, apex.Zone) || federation.IsAtOrBelow(name, Policies(apex.Zone)) ||
 		slices.Contains(apex.Servers, hostname) || apex.records().Taken([]byte(hostname)) {
 		return false
 	}
@@ -179,6 +179,9 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endp
 			continue
 		}
 		if alias != "" {
+			if hostname == apex.Zone {
+				continue // which has a SOA, and so no CNAME
+			}
 			add(hostname, []dns.RR{&dns.CNAME{Hdr: r.header(dns.TypeCNAME, r.ttl.Steered(f)), Target: alias}})
 			continue
 		}
