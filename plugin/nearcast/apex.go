@@ -13,7 +13,7 @@ func (a *answer) apex(w dns.ResponseWriter, name []byte) (int, error) {
 	if function, has := a.functionAt(name); has {
 		a.owner.kind, a.owner.function = ownerApexFunction, function
 	}
-	ttl := seconds(a.n.settings.ttls.most)
+	ttl := seconds(a.n.settings.ttls.zone)
 	switch a.qtype() {
 	case dns.TypeSOA:
 		soa := a.zone.soa
@@ -26,10 +26,12 @@ func (a *answer) apex(w dns.ResponseWriter, name []byte) (int, error) {
 		if a.zone.signer != nil {
 			a.msg.Answer = a.zone.signer.dnskeys()
 		}
+	case dns.TypeCDS, dns.TypeCDNSKEY:
+		a.msg.Answer = a.zone.keys.forParent(a.header(a.qtype(), ttl))
 	case dns.TypeANY:
-		a.addHINFO(ttl)
+		a.addHINFO(seconds(a.n.settings.ttls.most))
 	default:
-		return a.atApex(w, ttl)
+		return a.atApex(w)
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
@@ -38,13 +40,13 @@ func (a *answer) apex(w dns.ResponseWriter, name []byte) (int, error) {
 }
 
 // atApex answers with what the zone's own name has of a name server, of a function and of the file.
-func (a *answer) atApex(w dns.ResponseWriter, ttl uint32) (int, error) {
+func (a *answer) atApex(w dns.ResponseWriter) (int, error) {
 	if a.owner.kind == ownerApexFunction {
 		o := a.function(a.question(a.owner.function))
 		return a.send(w, o, o.rcode())
 	}
 	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
-		a.addAddresses(a.zone.apexAddrs(), ttl)
+		a.addAddresses(a.zone.apexAddrs(), a.zone.serverTTL)
 	}
 	if a.addFixed(a.owner.node); len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
@@ -58,7 +60,7 @@ func (a *answer) addServers(ttl uint32) {
 		s := &a.zone.Servers[i]
 		a.msg.Answer = append(a.msg.Answer, &dns.NS{Hdr: a.header(dns.TypeNS, ttl), Ns: s.Name})
 		for _, addr := range s.Addrs {
-			a.msg.Extra = append(a.msg.Extra, records.Address(s.Name, addr, ttl))
+			a.msg.Extra = append(a.msg.Extra, records.Address(s.Name, addr, a.zone.serverTTL))
 		}
 	}
 }
@@ -68,7 +70,7 @@ func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
 	a.owner = owner{kind: ownerServer, server: s, node: a.zone.records().Node(s.Name)}
 	switch a.qtype() {
 	case dns.TypeA, dns.TypeAAAA:
-		a.addAddresses(s.Addrs, seconds(a.n.settings.ttls.most))
+		a.addAddresses(s.Addrs, a.zone.serverTTL)
 	case dns.TypeANY:
 		if len(s.Addrs) > 0 || len(a.owner.node.Types()) > 0 {
 			a.addHINFO(seconds(a.n.settings.ttls.most))

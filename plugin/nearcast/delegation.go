@@ -43,6 +43,7 @@ func delegate(all []*Nearcast, elsewhere []string) {
 		n.neighbours = slices.DeleteFunc(slices.Clone(all), func(m *Nearcast) bool { return m == n || !n.meets(m) })
 		for i := range n.Zones {
 			n.Zones[i].delegations = nil
+			n.Zones[i].keys = delegation{n.Zones[i].Name, complete(signers[n.Zones[i].Name])}
 			for _, name := range names {
 				if upper(name, names) == n.Zones[i].Name {
 					n.Zones[i].delegations = append(n.Zones[i].delegations, delegation{name, complete(signers[name])})
@@ -188,28 +189,53 @@ func (z *Zone) owns(name string) bool {
 // delegated answers for the DS records of a zone inside this one.
 func (a *answer) delegated(w dns.ResponseWriter, d *delegation) (int, error) {
 	a.owner = owner{kind: ownerDelegation, delegation: d}
-	a.msg.Answer = d.records(a.header(dns.TypeDS, seconds(a.n.settings.ttls.most)))
+	a.msg.Answer = d.records(a.header(dns.TypeDS, seconds(a.n.settings.ttls.zone)))
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	return a.send(w, outcomeApex, dns.RcodeSuccess)
 }
 
-// records are the DS records with the header.
-func (d *delegation) records(h dns.RR_Header) (all []dns.RR) {
+// forParent are the CDS or CDNSKEY records with the header (RFC 7344): they say which DS records the parent zone should
+// have.
+func (d *delegation) forParent(h dns.RR_Header) (all []dns.RR) {
+	if h.Rrtype == dns.TypeCDS {
+		for _, rr := range d.records(h) {
+			all = append(all, rr.(*dns.DS).ToCDS())
+		}
+		return all
+	}
+	for _, k := range d.keys() {
+		key := k.public.ToCDNSKEY()
+		key.Hdr = h
+		all = append(all, key)
+	}
+	return all
+}
+
+// keys are those that DS records may name, without duplicates.
+func (d *delegation) keys() (all []signingKey) {
 	if len(d.signers) == 0 {
 		return nil
 	}
-	known, algorithms := map[dns.DS]bool{}, common(d.signers)
+	algorithms := common(d.signers)
 	for _, s := range d.signers {
 		for _, k := range s.keys {
-			ds := k.public.ToDS(dns.SHA256)
-			ds.Hdr = h
-			if slices.Contains(algorithms, ds.Algorithm) && !known[*ds] {
-				known[*ds] = true
-				all = append(all, ds)
+			same := func(o signingKey) bool { return dns.IsDuplicate(o.public, k.public) }
+			if slices.Contains(algorithms, k.public.Algorithm) && !slices.ContainsFunc(all, same) {
+				all = append(all, k)
 			}
 		}
+	}
+	return all
+}
+
+// records are the DS records with the header.
+func (d *delegation) records(h dns.RR_Header) (all []dns.RR) {
+	for _, k := range d.keys() {
+		ds := k.public.ToDS(dns.SHA256)
+		ds.Hdr = h
+		all = append(all, ds)
 	}
 	slices.SortFunc(all, func(x, y dns.RR) int { return cmp.Compare(x.(*dns.DS).Digest, y.(*dns.DS).Digest) })
 	return all

@@ -94,6 +94,7 @@ func (a *answer) types() []uint16 {
 	switch a.owner.kind {
 	case ownerApex, ownerApexFunction:
 		types = typeList{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
+		types.add(len(a.zone.keys.signers) > 0, dns.TypeCDS, dns.TypeCDNSKEY)
 		types.addresses(a.zone.apexAddrs())
 	case ownerServer:
 		types.addresses(a.owner.server.Addrs)

@@ -71,7 +71,7 @@ func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
 			if signed {
 				log.Warningf("feed: %s is signed, so only its policy zones are transferred: resolvers would reject an unsigned copy of it", z.Name)
 			}
-			c.Apexes = append(c.Apexes, z.exported(seconds(n.settings.ttls.most), signed))
+			c.Apexes = append(c.Apexes, z.exported(seconds(n.settings.ttls.zone), signed))
 		}
 	}
 	n.exports = feed.Start(c, source)
@@ -80,7 +80,7 @@ func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
 
 // exported is what the zone's feeds have at their apexes.
 func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
-	apex := feed.Apex{Zone: z.Name, SOA: z.soa, Signed: signed, Records: z.records}
+	apex := feed.Apex{Zone: z.Name, TTL: ttl, SOA: z.soa, Signed: signed, Records: z.records}
 	for i := range z.Servers {
 		s := &z.Servers[i]
 		apex.Servers = append(apex.Servers, s.Name)
@@ -88,7 +88,7 @@ func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
 			continue
 		}
 		for _, addr := range s.Addrs {
-			apex.Glue = append(apex.Glue, records.Address(s.Name, addr, ttl))
+			apex.Glue = append(apex.Glue, records.Address(s.Name, addr, z.serverTTL))
 		}
 	}
 	return apex

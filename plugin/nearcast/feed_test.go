@@ -137,8 +137,8 @@ func TestAFeedHasTheAnswersOfItsRegion(t *testing.T) {
 		plain = append(plain, strings.Replace(rule, "5 IN CNAME *.", "5 IN HINFO \"RFC8482\" \"\"", 1))
 	}
 	s.expectTransfer("fn.example.org.", "carrier.", append([]string{
-		"fn.example.org. 30 IN NS ns1.fn.example.org.", "fn.example.org. 30 IN NS deep.down.fn.example.org.",
-		"ns1.fn.example.org. 30 IN A 198.51.100.53", "deep.down.fn.example.org. 30 IN A 198.51.100.54",
+		"fn.example.org. 7200 IN NS ns1.fn.example.org.", "fn.example.org. 7200 IN NS deep.down.fn.example.org.",
+		"ns1.fn.example.org. 7200 IN A 198.51.100.53", "deep.down.fn.example.org. 7200 IN A 198.51.100.54",
 	}, plain...), 10*time.Second)
 
 	// The tenant's feed also has its private functions and the region's own answers.

@@ -126,7 +126,7 @@ func TestTheRecordsOfAFileAreAnsweredBesideFunctions(t *testing.T) {
 		"x.deep.er A":                    "NXDOMAIN | SOA",
 		"nope A":                         "NXDOMAIN | SOA",
 		"ns1 TXT":                        `ns1 3600 TXT "beside the address"`,
-		"ns1 A":                          "ns1 30 A 198.51.100.53",
+		"ns1 A":                          "ns1 7200 A 198.51.100.53",
 		"corp NS":                        "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
 		"x.corp A":                       "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
 		"ns.corp A":                      "referral | corp 3600 NS ns.corp | corp 3600 NS ns.example.net. | ns.corp 3600 A 192.0.2.53",
@@ -162,7 +162,7 @@ func (s *server) asks(question string, do bool) *dns.Msg {
 func TestRecordsOfAFileAreSigned(t *testing.T) {
 	s := withRecords(t, "sign DIR/key")
 	for ask, want := range map[string]string{
-		"fn.example.org. SRV": "A NS SOA MX TXT RRSIG NSEC DNSKEY CAA",
+		"fn.example.org. SRV": "A NS SOA MX TXT RRSIG NSEC DNSKEY CDS CDNSKEY CAA",
 		"mail MX":             "A AAAA RRSIG NSEC",
 		"hello.demo CAA":      "A MX TXT RRSIG NSEC",
 		"www CNAME":           "",
@@ -280,8 +280,8 @@ func TestTransfersHaveTheRecordsOfAFile(t *testing.T) {
 	fixture.Write(t, path, "@ MX 10 mail\nlab NS ns.lab\nns.lab A 192.0.2.53\n")
 	s := serve(t, strings.Replace(feeding("feed de key carrier"), "cluster", "records DIR/records\ncluster", 1), dir)
 	around := []string{
-		"fn.example.org. 30 IN NS ns1.fn.example.org.", "fn.example.org. 30 IN NS deep.down.fn.example.org.",
-		"ns1.fn.example.org. 30 IN A 198.51.100.53", "deep.down.fn.example.org. 30 IN A 198.51.100.54",
+		"fn.example.org. 7200 IN NS ns1.fn.example.org.", "fn.example.org. 7200 IN NS deep.down.fn.example.org.",
+		"ns1.fn.example.org. 7200 IN A 198.51.100.53", "deep.down.fn.example.org. 7200 IN A 198.51.100.54",
 	}
 	rule := policyIn("de._rpz.fn.example.org.", "D. 30 IN NS localhost.", "hello.demo.fn.example.org.D. 10 IN A 192.0.2.4")
 	s.expectTransfer("fn.example.org.", "carrier.", append(slices.Clip(around),
@@ -395,8 +395,31 @@ func TestAFunctionAtTheApexIsAnsweredBesideTheZonesOwnRecords(t *testing.T) {
 	}
 	signed := serve(t, strings.Replace(corefile, "feed de key carrier", "sign DIR/key", 1), dir)
 	for _, rr := range signed.asks("fn.example.org. SRV", true).Ns {
-		if n, ok := rr.(*dns.NSEC); ok && n.String() != "fn.example.org.\t5\tIN\tNSEC\t\\000.fn.example.org. A NS SOA MX TXT RRSIG NSEC DNSKEY SVCB HTTPS" {
+		if n, ok := rr.(*dns.NSEC); ok && n.String() != "fn.example.org.\t5\tIN\tNSEC\t\\000.fn.example.org. A NS SOA MX TXT RRSIG NSEC DNSKEY CDS CDNSKEY SVCB HTTPS" {
 			t.Error(n)
+		}
+	}
+}
+
+// TestTheZonesOwnRecordsHaveTheirOwnTTL holds that resolvers keep them for hours, and denials for seconds.
+func TestTheZonesOwnRecordsHaveTheirOwnTTL(t *testing.T) {
+	for lines, want := range map[string]uint32{"sign DIR/key": 7200, "sign DIR/key\nttl 5 30 86400": 86400} {
+		s := withRecords(t, lines)
+		for _, ask := range []string{"fn.example.org. SOA", "fn.example.org. NS", "fn.example.org. DNSKEY", "fn.example.org. CDS", "fn.example.org. CDNSKEY", "ns1 A"} {
+			reply := s.asks(ask, true)
+			for _, rr := range slices.Concat(reply.Answer, reply.Extra) {
+				if h := rr.Header(); h.Rrtype != dns.TypeOPT && h.Ttl != want {
+					t.Errorf("%s: %s, want the TTL %d", ask, rr, want)
+				}
+			}
+			if len(reply.Answer) == 0 {
+				t.Errorf("%s: no answer", ask)
+			}
+		}
+		for _, rr := range s.asks("nope A", true).Ns {
+			if rr.Header().Ttl != 5 {
+				t.Errorf("a denial lasts: %s", rr)
+			}
 		}
 	}
 }

@@ -43,9 +43,24 @@ func parseDuration(arg string) (time.Duration, error) {
 // maxTTL keeps an answer from outliving every change that steering reacts to.
 const maxTTL = 86400
 
+const (
+	// defaultZoneTTL is long enough that resolvers seldom ask for these records, and short enough that a changed name
+	// server or key is known everywhere on the same day.
+	defaultZoneTTL = 2 * time.Hour
+	// maxZoneTTL is what resolvers keep at most (RFC 8767, section 4), in seconds.
+	maxZoneTTL = 7 * 86400
+)
+
 func (s *stanza) parseTTL(args []string) error {
-	if len(args) != 2 {
-		return errors.New("takes LEAST MOST in seconds")
+	if len(args) != 2 && len(args) != 3 {
+		return errors.New("takes LEAST MOST [ZONE] in seconds")
+	}
+	if len(args) == 3 {
+		zone, err := strconv.ParseUint(args[2], 10, 32)
+		if err != nil || zone < 1 || zone > maxZoneTTL {
+			return fmt.Errorf("%q is not ZONE in seconds, from 1 to %d", args[2], maxZoneTTL)
+		}
+		s.ttls.zone = time.Duration(zone) * time.Second
 	}
 	least, err1 := strconv.ParseUint(args[0], 10, 32)
 	most, err2 := strconv.ParseUint(args[1], 10, 32)

@@ -97,7 +97,7 @@ func TestDenialsIncludeTheZonesOwnServer(t *testing.T) {
 	fixture.Key(t, dir, "key")
 	s := serve(t, withoutNS("sign DIR/key"), dir)
 	for name, want := range map[string]string{
-		"": "NS SOA RRSIG NSEC DNSKEY", "dns.": "RRSIG NSEC", "ns.dns.": "A RRSIG NSEC", "x.dns.": "RRSIG NSEC NXNAME",
+		"": "NS SOA RRSIG NSEC DNSKEY CDS CDNSKEY", "dns.": "RRSIG NSEC", "ns.dns.": "A RRSIG NSEC", "x.dns.": "RRSIG NSEC NXNAME",
 	} {
 		m := new(dns.Msg).SetQuestion(name+"fn.example.org.", dns.TypeMX)
 		m.SetEdns0(1232, true)
@@ -119,7 +119,7 @@ func TestAFeedHasTheZonesOwnServer(t *testing.T) {
 	s := serve(t, withoutNS("feed de to 127.0.0.0/8"), federated(t, hello))
 	host, _, _ := net.SplitHostPort(s.UDP)
 	s.expectTransfer("fn.example.org.", "", []string{
-		"fn.example.org. 30 IN NS ns.dns.fn.example.org.", "ns.dns.fn.example.org. 30 IN A " + host,
+		"fn.example.org. 7200 IN NS ns.dns.fn.example.org.", "ns.dns.fn.example.org. 30 IN A " + host,
 		"hello.demo.fn.example.org. 10 IN A 192.0.2.4",
 	}, 10*time.Second)
 }

@@ -41,7 +41,7 @@ type stanza struct {
 // parse reads the block. An error names the line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{
-		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}, cookies: cookies{jar: cookie.New()}},
+		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost, zone: defaultZoneTTL}, cookies: cookies{jar: cookie.New()}},
 		shared:   site.Config{Probe: health.Default},
 		lines:    map[string]arguments.Position{},
 	}
@@ -227,9 +227,9 @@ func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	for _, name := range s.zones {
 		servers := s.serversOf(name, own)
 		zones = append(zones, Zone{
-			Name: name, Servers: servers, feeds: s.feedsOf(name), file: s.fileOf(name),
+			Name: name, Servers: servers, serverTTL: s.serverTTL(), feeds: s.feedsOf(name), file: s.fileOf(name),
 			soa:      newSOA(name, servers[0].Name, s.hostmaster, seconds(s.ttls.least)),
-			signer:   newSigner(name, s.keys, seconds(s.ttls.most)),
+			signer:   newSigner(name, s.keys, seconds(s.ttls.zone)),
 			counters: countersOf(name),
 		})
 	}
@@ -250,6 +250,15 @@ func (s *stanza) serversOf(zone string, own []netip.Addr) []Server {
 		return defaultServers(zone, own)
 	}
 	return s.servers
+}
+
+// serverTTL is the TTL of the name servers' addresses. Those of a server that has no name of its own are the machine's,
+// which may be a pod's.
+func (s *stanza) serverTTL() uint32 {
+	if len(s.servers) == 0 {
+		return seconds(s.ttls.most)
+	}
+	return seconds(s.ttls.zone)
 }
 
 // serverNames returns the names of the name servers of all zones, sorted.

@@ -20,8 +20,8 @@ func TestExplainShowsTheAnswerForEveryName(t *testing.T) {
 	corefile = strings.Replace(strings.Replace(corefile, "fn.example.org:0 {", ".:0 {", 1), "nearcast fn", "whoami\n\tnearcast fn", 1)
 	serve(t, corefile, dir)
 	for name, want := range map[string]string{
-		"fn.example.org":                       "the zone's own name: fn.example.org. 30 IN SOA ns1.fn.example.org.",
-		"ns1.fn.example.org":                   "a name server of the zone: ns1.fn.example.org. 30 IN A 198.51.100.53",
+		"fn.example.org":                       "the zone's own name: fn.example.org. 7200 IN SOA ns1.fn.example.org.",
+		"ns1.fn.example.org":                   "a name server of the zone: ns1.fn.example.org. 7200 IN A 198.51.100.53",
 		"_https._tcp.web.demo.fn.example.org":  "cluster mk-core: _https._tcp.web.demo.fn.example.org. 30 IN SRV 0 0 8443 web.demo.fn.example.org.",
 		"_8443._https.web.demo.fn.example.org": "cluster mk-core: _8443._https.web.demo.fn.example.org. 30 IN HTTPS 1 web.demo.fn.example.org. alpn=\"h2\" port=\"8443\" ipv4hint=\"192.0.2.1\"",
 		"80.100.51.198.in-addr.arpa":           "the name of an address: 80.100.51.198.in-addr.arpa. 30 IN PTR vip.demo.fn.example.org.",

@@ -108,7 +108,8 @@ func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
 		return spelt(known, set[0].Header().Name), nil
 	}
 	keys := s.zoneKeys
-	if set[0].Header().Rrtype == dns.TypeDNSKEY {
+	switch set[0].Header().Rrtype {
+	case dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY: // of these, the parent zone knows a key (RFC 7344, section 4.1)
 		keys = s.keys
 	}
 	var all []dns.RR

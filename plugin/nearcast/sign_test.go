@@ -35,7 +35,7 @@ func TestSignaturesFollowTheFlagsOfTheQuery(t *testing.T) {
 		{"nope.fn.example.org.", true, dns.RcodeNameError, "RRSIG NSEC NXNAME"},
 		{"Demo.fn.example.org.", true, dns.RcodeSuccess, "RRSIG NSEC"}, // an empty non-terminal
 		{"hello.demo.fn.example.org.", true, dns.RcodeSuccess, "A RRSIG NSEC"},
-		{"fn.example.org.", true, dns.RcodeSuccess, "NS SOA RRSIG NSEC DNSKEY"},
+		{"fn.example.org.", true, dns.RcodeSuccess, "NS SOA RRSIG NSEC DNSKEY CDS CDNSKEY"},
 		{"ns1.fn.example.org.", true, dns.RcodeSuccess, "A RRSIG NSEC"},
 	} {
 		reply := ask(c.name, dns.TypeMX, true, c.co)

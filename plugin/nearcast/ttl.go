@@ -14,6 +14,8 @@ type ttls struct {
 	least, most time.Duration
 	// probed is for answers that probes can end.
 	probed time.Duration
+	// zone is for the zone's own records, which only the Corefile changes.
+	zone time.Duration
 }
 
 // bound sets probed to the time that probes take to change an answer, in steps that double the least, as gdnsd does

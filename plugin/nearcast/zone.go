@@ -18,8 +18,12 @@ type Zone struct {
 	Name string
 	// Servers has at least one.
 	Servers []Server
-	soa     dns.SOA
-	signer  *signer // nil for an unsigned zone
+	// serverTTL is the TTL of the Servers' addresses.
+	serverTTL uint32
+	soa       dns.SOA
+	signer    *signer // nil for an unsigned zone
+	// keys are those for the parent zone's DS records, which may be those of several blocks; none for an unsigned zone.
+	keys delegation
 	// feeds is the name below which the zone's policy zones are placed; "" if it has none.
 	feeds string
 	// delegations are the zones inside this one.

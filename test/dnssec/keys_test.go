@@ -60,7 +60,7 @@ func TestEverySetOfKeysIsValidated(t *testing.T) {
 			port := nearcast(t, dir, corefile)
 			validating, byDelv := unbound(t, port, anchor, inside), delv(t, anchor)
 			for a, want := range map[ask]string{
-				{origin, dns.TypeDNSKEY, false}: "data", {origin, dns.TypeMX, false}: "nodata", {"hello.demo." + origin, dns.TypeA, false}: "data",
+				{origin, dns.TypeDNSKEY, false}: "data", {origin, dns.TypeCDS, false}: "data", {origin, dns.TypeCDNSKEY, false}: "data", {origin, dns.TypeMX, false}: "nodata", {"hello.demo." + origin, dns.TypeA, false}: "data",
 				{"none." + origin, dns.TypeA, false}: "nodata", {inside, dns.TypeDS, false}: "data", {inside, dns.TypeSOA, false}: "data",
 				{"in." + inside, dns.TypeA, false}: "data", {"none." + inside, dns.TypeA, false}: "nodata",
 			} {

@@ -72,8 +72,8 @@ func nestedCorners(filed bool) map[ask]string {
 	put("data", "hello.demo."+origin, dns.TypeA)
 	put("nodata", "b."+origin, dns.TypeA, dns.TypeDS, dns.TypeNS)
 	for _, zone := range []string{inside, innermost, beneath} {
-		put("data", zone, dns.TypeDS, dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY, dns.TypeNSEC, dns.TypeANY)
-		put("nodata", zone, dns.TypeA, dns.TypeMX, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeNSEC3, dns.TypeNSEC3PARAM)
+		put("data", zone, dns.TypeDS, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY, dns.TypeNSEC, dns.TypeANY)
+		put("nodata", zone, dns.TypeA, dns.TypeMX, dns.TypeNSEC3, dns.TypeNSEC3PARAM)
 		put("data", "in."+zone, dns.TypeA, dns.TypeNSEC)
 		put("nodata", "in."+zone, dns.TypeAAAA, dns.TypeDS)
 		put("nodata", "none."+zone, dns.TypeA, dns.TypeDS)

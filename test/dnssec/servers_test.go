@@ -94,7 +94,7 @@ policy:
   - id: p
     algorithm: ecdsap256sha256
     single-type-signing: on
-    cds-cdnskey-publish: none
+    cds-cdnskey-publish: always
 mod-onlinesign:
   - id: m
     policy: p

@@ -101,6 +101,8 @@ func (a *Apex) records() *zonefile.Zone {
 type Apex struct {
 	// Zone is canonical.
 	Zone string
+	// TTL is that of the plain zone's SOA and NS records.
+	TTL uint32
 	// SOA is the zone's SOA; its serial and timers are not used.
 	SOA dns.SOA
 	// Servers are the NS records of the plain zone, and Glue the addresses of those inside it.

@@ -52,9 +52,17 @@ func (h *head) header(f form, rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: h.name(f), Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
 
+// ttlOf is the TTL of what is at the apex.
+func (h *head) ttlOf(f form) uint32 {
+	if f == plain && h.apex.TTL > 0 {
+		return h.apex.TTL
+	}
+	return h.ttl
+}
+
 func (h *head) soa(f form, serial uint32) *dns.SOA {
 	soa := h.apex.SOA
-	soa.Hdr = h.header(f, dns.TypeSOA, h.ttl)
+	soa.Hdr = h.header(f, dns.TypeSOA, h.ttlOf(f))
 	soa.Serial, soa.Refresh, soa.Retry, soa.Expire = serial, refresh, retry, expire
 	return &soa
 }
@@ -67,7 +75,7 @@ func (h *head) servers(f form) []dns.RR {
 	}
 	var all []dns.RR
 	for _, name := range names {
-		all = append(all, &dns.NS{Hdr: h.header(f, dns.TypeNS, h.ttl), Ns: name})
+		all = append(all, &dns.NS{Hdr: h.header(f, dns.TypeNS, h.ttlOf(f)), Ns: name})
 	}
 	return all
 }
