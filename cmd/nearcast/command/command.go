@@ -24,6 +24,6 @@ func root() *cobra.Command {
 		Short: "Send every call of a function to the nearest healthy cluster of a Karmada federation",
 	}
 	program.AddOutput(c)
-	c.AddCommand(labCommand(), explainCommand(), checkCommand(), statusCommand(), drainCommand(), undrainCommand(), bgpCommand(), rpzCommand(), dnrCommand())
+	c.AddCommand(labCommand(), explainCommand(), checkCommand(), statusCommand(), drainCommand(), undrainCommand(), bgpCommand(), rpzCommand(), dnrCommand(), importCommand())
 	return c
 }

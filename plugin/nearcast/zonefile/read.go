@@ -45,29 +45,41 @@ func ReadFile(path string, apexes []Apex) (*Content, error) {
 // record goes into the longest zone that it is below. One that cannot be used is left out and named with its line. A
 // syntax error is an error: half of a zone would deny the other half.
 func Read(r io.Reader, file string, apexes []Apex) (*Content, error) {
-	in := masterfile.Unmarked(r)
-	if err := masterfile.Foreign(in); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	text := masterfile.NewText(in, false)
-	parser := dns.NewZoneParser(text, apexes[0].Zone, file)
-	parser.SetDefaultTTL(defaultTTL)
 	reading := newReading(file, apexes)
-	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		if rr.Header().Name == "" {
-			return nil, fmt.Errorf("%s:%d: a record has no owner name, and none precedes it", file, text.Line)
+	err := Each(r, file, apexes[0].Zone, func(rr dns.RR, line int) {
+		if err := reading.add(rr, line); err != nil {
+			reading.fault(line, rr, err)
 		}
-		if err := reading.add(rr, text.Line); err != nil {
-			reading.fault(text.Line, rr, err)
-		}
-	}
-	if err := cmp.Or(text.Fault, parser.Err()); err != nil {
-		return nil, masterfile.Located(file, text.Line, err)
-	}
-	if text.Torn() {
-		return nil, fmt.Errorf("%s:%d: the last line has no newline at its end, so the file may be incomplete; add one", file, text.Line)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return reading.end(), nil
+}
+
+// Each calls use with each record of a master file, and its line. Names without a trailing dot are relative to the
+// origin. It returns an error, which names the line, for a syntax error, and for a file that does not end with a newline.
+func Each(r io.Reader, file, origin string, use func(dns.RR, int)) error {
+	in := masterfile.Unmarked(r)
+	if err := masterfile.Foreign(in); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	text := masterfile.NewText(in, false)
+	parser := dns.NewZoneParser(text, origin, file)
+	parser.SetDefaultTTL(defaultTTL)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		if rr.Header().Name == "" {
+			return fmt.Errorf("%s:%d: a record has no owner name, and none precedes it", file, text.Line)
+		}
+		use(rr, text.Line)
+	}
+	if err := cmp.Or(text.Fault, parser.Err()); err != nil {
+		return masterfile.Located(file, text.Line, err)
+	}
+	if text.Torn() {
+		return fmt.Errorf("%s:%d: the last line has no newline at its end, so the file may be incomplete; add one", file, text.Line)
+	}
+	return nil
 }
 
 // reading makes a Content of records.
@@ -75,8 +87,13 @@ type reading struct {
 	masterfile.Prover
 	file   string
 	apexes []Apex
+	// more counts the faults beyond the maximum.
+	more int
 	Content
 }
+
+// maxFaults is how many faults of a file are named.
+const maxFaults = 100
 
 func newReading(file string, apexes []Apex) *reading {
 	r := &reading{file: file, apexes: apexes, Content: Content{zones: map[string]*Zone{}}}
@@ -87,6 +104,10 @@ func newReading(file string, apexes []Apex) *reading {
 }
 
 func (r *reading) fault(line int, rr dns.RR, err error) {
+	if len(r.Faults) == maxFaults {
+		r.more++
+		return
+	}
 	h := rr.Header()
 	r.Faults = append(r.Faults, fmt.Errorf("%s:%d: %s %s: %w", r.file, line, h.Name, dns.Type(h.Rrtype), err))
 }
@@ -94,6 +115,9 @@ func (r *reading) fault(line int, rr dns.RR, err error) {
 // add adds a record, or says why it is not used.
 func (r *reading) add(rr dns.RR, line int) error {
 	h := rr.Header()
+	if strings.ContainsFunc(h.Name, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+		return errors.New("its name has characters that a name here cannot have: write non-ASCII labels as A-labels (xn--…), and no escapes")
+	}
 	h.Name = dns.CanonicalName(h.Name)
 	apex := r.apexOf(h.Name)
 	if apex == nil {
@@ -135,8 +159,6 @@ func (r *reading) sound(rr dns.RR) error {
 	switch {
 	case h.Class != dns.ClassINET:
 		return fmt.Errorf("its class is %s and must be IN", dns.Class(h.Class))
-	case strings.Contains(h.Name, `\`):
-		return errors.New("its name has characters that need an escape, which a name here cannot have")
 	case masterfile.TooLong(h.Name):
 		return fmt.Errorf("its name %w", masterfile.ErrTooLong)
 	case masterfile.Empty(rr):
@@ -189,6 +211,9 @@ func (a *Apex) allows(rr dns.RR) error {
 	return nil
 }
 
+// maxSet is more records than most sets could have in the 64 KiB of an answer.
+const maxSet = 1024
+
 // add adds a record to the node, or says why it does not fit.
 func (n *Node) add(rr dns.RR, line int) error {
 	t := rr.Header().Rrtype
@@ -204,6 +229,9 @@ func (n *Node) add(rr dns.RR, line int) error {
 		n.Sets = slices.Insert(n.Sets, i, Set{Type: t, Line: line})
 	}
 	set := &n.Sets[i]
+	if len(set.Records) == maxSet {
+		return fmt.Errorf("the set has %d records already, and more do not fit into an answer", maxSet)
+	}
 	if slices.ContainsFunc(set.Records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }) {
 		return fmt.Errorf("the set has this record already (its first is on line %d)", set.Line)
 	}
@@ -234,6 +262,9 @@ func (r *reading) end() *Content {
 		z := r.zones[name]
 		r.delegate(z)
 		z.complete()
+	}
+	if r.more > 0 {
+		r.Faults = append(r.Faults, fmt.Errorf("%s: %d more records have faults", r.file, r.more))
 	}
 	return &r.Content
 }
