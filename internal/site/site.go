@@ -73,6 +73,7 @@ type Site struct {
 	running sync.WaitGroup
 
 	renderer atomic.Pointer[Renderer]
+	records  atomic.Pointer[func(*View) []RecordsStatus]
 
 	admin *admin.Server
 }

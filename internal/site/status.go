@@ -27,6 +27,18 @@ type FunctionStatus struct {
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
+// RecordsStatus summarizes a file of records that are answered beside functions.
+type RecordsStatus struct {
+	File    string `json:"file"`
+	Records int    `json:"records"`
+	// Faults say why the file is not used as it is now, and which of its records and which
+	// functions are not answered because of others.
+	Faults []string `json:"faults,omitempty"`
+}
+
+// SetRecords makes the status show the files that list returns for a View.
+func (s *Site) SetRecords(list func(*View) []RecordsStatus) { s.records.Store(&list) }
+
 // Status summarizes a Site.
 type Status struct {
 	Site   string `json:"site"`
@@ -43,7 +55,8 @@ type Status struct {
 	Drains []steer.Drain `json:"drains,omitempty"`
 	// DrainsUnkept says why they would not outlive a restart although there is a
 	// directory for snapshots.
-	DrainsUnkept string `json:"drainsUnkept,omitempty"`
+	DrainsUnkept string          `json:"drainsUnkept,omitempty"`
+	Records      []RecordsStatus `json:"records,omitempty"`
 
 	Clusters  []ClusterStatus  `json:"clusters"`
 	Functions []FunctionStatus `json:"functions"`
@@ -68,6 +81,9 @@ func (s *Site) status(v *View) Status {
 	}
 	st.Targets, st.InFlight = s.prober.Count()
 	st.Drains, st.DrainsUnkept = v.Drains, s.drains.unkept()
+	if list := s.records.Load(); list != nil {
+		st.Records = (*list)(v)
+	}
 	for i := range v.State.Clusters {
 		c := &v.State.Clusters[i]
 		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, leaving(c)})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/base/filewatch"
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
@@ -23,6 +25,14 @@ type fileRecords struct {
 	apexes []zonefile.Apex
 	// named are the faults that were logged when the server started.
 	named []error
+	// standing is how the file is used now.
+	standing *atomic.Pointer[standing]
+}
+
+// standing is how a file of records is used.
+type standing struct {
+	records int
+	faults  []error
 }
 
 func (s *stanza) parseRecords(args []string) error {
@@ -50,6 +60,8 @@ func (s *stanza) readRecords() error {
 		return fmt.Errorf("%s: records: %w", s.lines["records"], err)
 	}
 	s.content, s.records.named = content, content.Faults
+	s.records.standing = new(atomic.Pointer[standing])
+	s.records.standing.Store(&standing{content.Len(), content.Faults})
 	s.warnings = append(s.warnings, content.Faults...)
 	return nil
 }
@@ -68,14 +80,14 @@ func (s *stanza) fileOf(zone string) *atomic.Pointer[zonefile.Zone] {
 // records in use.
 func (n *Nearcast) watchRecords(ctx context.Context) {
 	log := newly(n.settings.records.named)
+	var read regular.Identity
 	again := func() {
-		content, err := zonefile.ReadFile(n.settings.records.path, n.settings.records.apexes)
-		if err != nil {
-			log([]error{fmt.Errorf("%w; keeping the last valid records", err)})
-			return
+		id, there := regular.Identify(n.settings.records.path)
+		if there && id == read {
+			return // the file system reports other files too
 		}
-		n.use(content)
-		log(content.Faults)
+		read = id
+		log(n.reread())
 	}
 	// A file that is removed may come back, and one behind a link may change in another directory.
 	list := func() ([]string, error) {
@@ -88,6 +100,39 @@ func (n *Nearcast) watchRecords(ctx context.Context) {
 	warn := func(err error) { log([]error{err}) }
 	if err := filewatch.Folders(ctx, list, again, warn); err != nil {
 		warn(err)
+	}
+}
+
+// reread reads the file again, and returns its faults.
+func (n *Nearcast) reread() []error {
+	file := &n.settings.records
+	content, err := zonefile.ReadFile(file.path, file.apexes)
+	if err != nil {
+		faults := []error{fmt.Errorf("%w; keeping the last valid records", err)}
+		file.standing.Store(&standing{file.standing.Load().records, faults})
+		return faults
+	}
+	n.use(content)
+	file.standing.Store(&standing{content.Len(), content.Faults})
+	return content.Faults
+}
+
+// recordsOf returns a function that says how the blocks use their files.
+func recordsOf(blocks []*Nearcast) func(*site.View) []site.RecordsStatus {
+	return func(v *site.View) (all []site.RecordsStatus) {
+		for _, n := range blocks {
+			file := &n.settings.records
+			if file.path == "" {
+				continue
+			}
+			now := file.standing.Load()
+			st := site.RecordsStatus{File: file.path, Records: now.records}
+			for _, fault := range slices.Concat(now.faults, n.misplaced(), n.conflicts(v)) {
+				st.Faults = append(st.Faults, fault.Error())
+			}
+			all = append(all, st)
+		}
+		return all
 	}
 }
 

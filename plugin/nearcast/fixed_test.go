@@ -342,6 +342,54 @@ func TestRecordsOfAFileCostFunctionsNothing(t *testing.T) {
 	}
 }
 
+// TestStatusShowsTheFileOfRecords also breaks it.
+func TestStatusShowsTheFileOfRecords(t *testing.T) {
+	dir := federated(t, hello)
+	path := filepath.Join(dir, "records")
+	fixture.Write(t, path, "a A 192.0.2.1\n@ NS other\nhello.demo A 192.0.2.2\n")
+	serve(t, strings.Replace(atMkCore, "cluster", "admin DIR/admin.sock\nrecords DIR/records\ncluster", 1), dir)
+	status := func() string {
+		var st site.Status
+		if err := admin.Call(t.Context(), dir+"/admin.sock", http.MethodGet, "/status", nil, &st); err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(fmt.Sprint(st.Records), dir+"/", "")
+	}
+	if got, want := status(), "[{records 2 [records:2: fn.example.org. NS: the zone's name servers are those of `ns` "+
+		"records:3: hello.demo.fn.example.org. is also a name of Service demo/hello, which is not answered there: remove these A records, or give the function another name]}]"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	fixture.Write(t, path, "a A 192.0.2\n")
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(status(), "keeping the last valid records"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(status())
+		}
+	}
+}
+
+// TestRecordsOfAReverseZone has PTR records beside the name of a VIP, and passes on no name that it has.
+func TestRecordsOfAReverseZone(t *testing.T) {
+	dir := federated(t, fixture.Function{Name: "vip", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/vip", "198.51.100.80")})
+	fixture.Write(t, filepath.Join(dir, "records"), "$TTL 30\nmail A 192.0.2.25\n$ORIGIN 100.51.198.in-addr.arpa.\n25 PTR mail.fn.example.org.\n80 PTR other.example.\n80 TXT \"beside\"\n")
+	corefile := strings.Replace(atMkCore, "nearcast {", "nearcast fn.example.org 100.51.198.in-addr.arpa {\nfallthrough\nrecords DIR/records\n", 1)
+	s := serve(t, strings.Replace(corefile, "fn.example.org:0 {", ".:0 {\nwhoami\n", 1), dir)
+	for ask, want := range map[string]string{
+		"25.100.51.198.in-addr.arpa. PTR": "25.100.51.198.in-addr.arpa. 30 PTR mail",
+		"80.100.51.198.in-addr.arpa. PTR": "80.100.51.198.in-addr.arpa. 30 PTR other.example. | 80.100.51.198.in-addr.arpa. 30 PTR vip.demo",
+		"80.100.51.198.in-addr.arpa. TXT": "80.100.51.198.in-addr.arpa. 30 TXT \"beside\"",
+		"80.100.51.198.in-addr.arpa. MX":  "SOA",
+		"mail AAAA":                       "SOA",
+		"mail A":                          "mail 30 A 192.0.2.25",
+	} {
+		if got := sections(s.asks(ask, false)); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", ask, got, want)
+		}
+	}
+	if got := sections(s.asks("nope A", false)); !strings.Contains(got, "SRV") { // whoami's
+		t.Errorf("a name that nobody has is answered: %s", got)
+	}
+}
+
 // TestCheckNamesFunctionsAndRecordsThatAreNotAnswered has a function at a name of the file, and a record in another
 // block's zone.
 func TestCheckNamesFunctionsAndRecordsThatAreNotAnswered(t *testing.T) {

@@ -215,6 +215,7 @@ func (i *instance) show() {
 	defer i.ready.mu.Unlock()
 	for at, s := range i.sites {
 		s.SetRenderer(render(i.sources[at].blocks))
+		s.SetRecords(recordsOf(i.sources[at].blocks))
 	}
 }
 

@@ -162,10 +162,13 @@ func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
 	if len(pointers) > 0 {
 		a.owner.kind = ownerPointer
 	}
+	a.addFixed(a.owner.node)
 	switch {
 	case a.qtype() == dns.TypeANY && len(pointers) > 0:
 		a.addHINFO(seconds(a.n.settings.ttls.most))
 		return a.send(w, outcomeAnswered, dns.RcodeSuccess)
+	case a.qtype() != dns.TypePTR && len(a.msg.Answer) > 0:
+		return a.send(w, outcomeApex, dns.RcodeSuccess)
 	case a.qtype() != dns.TypePTR:
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}

@@ -55,6 +55,9 @@ func printStatus(w io.Writer, st site.Status) error {
 	if st.DrainsUnkept != "" {
 		fmt.Fprintf(w, "warning: %s\n", st.DrainsUnkept)
 	}
+	for _, r := range st.Records {
+		fmt.Fprintf(w, "%s from %s\n", count(r.Records, "record"), r.File)
+	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CLUSTER\tREGION\tLEAVING")
@@ -76,6 +79,11 @@ func printStatus(w io.Writer, st site.Status) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, r := range st.Records {
+		for _, fault := range r.Faults {
+			fmt.Fprintf(w, "\nrecords: %s\n", fault)
+		}
 	}
 	for _, fault := range st.Faults {
 		fmt.Fprintf(w, "\nrefused: %s\n", fault)

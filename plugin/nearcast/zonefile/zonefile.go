@@ -17,6 +17,14 @@ type Content struct {
 	Faults []error
 }
 
+// Len returns how many records there are.
+func (c *Content) Len() (n int) {
+	for _, z := range c.zones {
+		n += len(z.All())
+	}
+	return n
+}
+
 // Zone returns the records of the zone; nil if there are none.
 func (c *Content) Zone(name string) *Zone {
 	if c == nil {
