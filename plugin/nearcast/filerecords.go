@@ -152,7 +152,7 @@ func newly(last []error) func([]error) {
 	}
 }
 
-// followConflicts names what the file has in vain, and the functions from which it takes a name, until ctx ends.
+// followConflicts names what the file has without effect, and the functions from which it takes a name, until ctx ends.
 func (n *Nearcast) followConflicts(ctx context.Context) {
 	log := newly(nil)
 	ticker := time.NewTicker(conflictsEvery)

@@ -32,7 +32,7 @@ lists of them), the configuration of gdnsd, or a zone in the text form of RFC 10
 gdnsd's DYNA and DYNC records. A zone has the name of its file, or that of --zone.
 
 Everything in a FILE that cannot be carried over is listed with its line and a reason;
-nothing is left out in silence. Values that no reason is known for "have no counterpart
+nothing is left out silently. Values that no reason is known for "have no counterpart
 here". Datacenters, geo tags and labels of addresses become names of clusters: give
 those that Karmada calls otherwise with --cluster. Check the result with nearcast check.
 Karmada must place the Services on the clusters, with a PropagationPolicy.`,

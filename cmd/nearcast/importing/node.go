@@ -9,7 +9,7 @@ type node struct {
 	path string
 	line int
 	text string
-	// quoted is set for text that is no number and no truth value, whatever it looks like.
+	// quoted is set for text that looks like a number or a boolean.
 	quoted bool
 	list   []*node
 	keys   []string // of the mapping, in order

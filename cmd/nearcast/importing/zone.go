@@ -23,7 +23,7 @@ type dynamic struct {
 var (
 	// dynamicType matches a record of gdnsd's own types. They are read as TXT, so that names and TTLs are read as usual.
 	dynamicType = regexp.MustCompile(`(?m)(^|\s)(DYNA|DYNC)\s+([^\s;]+)`)
-	// twoTTLs matches the TTL of such a record with a least one.
+	// twoTTLs matches the TTL of a record that also has a minimum TTL.
 	twoTTLs = regexp.MustCompile(`(?m)(\s\d+[smhdwSMHDW]?)/(\d+[smhdwSMHDW]?\s)`)
 	// limits matches directives that say how many addresses an answer has.
 	limits = regexp.MustCompile(`(?m)^\s*\$ADDR_LIMIT_V[46]\b.*$`)
