@@ -9,7 +9,7 @@ type node struct {
 	path string
 	line int
 	text string
-	// quoted is set for text that looks like a number or a boolean.
+	// quoted is set for a string, even if it looks like a number or a boolean.
 	quoted bool
 	list   []*node
 	keys   []string // of the mapping, in order
