@@ -152,7 +152,8 @@ func newly(last []error) func([]error) {
 	}
 }
 
-// followConflicts names what the file has without effect, and the functions from which it takes a name, until ctx ends.
+// followConflicts names the records in other blocks' zones, and the functions from which the file takes a name, until ctx
+// ends.
 func (n *Nearcast) followConflicts(ctx context.Context) {
 	log := newly(nil)
 	ticker := time.NewTicker(conflictsEvery)

@@ -57,7 +57,7 @@ func (i *importer) answer(alike []dynamic) {
 		}
 		i.fixed(alike, all, "the addresses are not of clusters, so all are answered, whether they are up or not")
 	default:
-		i.service(alike, name, r)
+		i.service(alike, plugin+"-"+name, r)
 	}
 }
 

@@ -149,6 +149,9 @@ func (i *importer) left(file string, line int, what, why string, args ...any) {
 func (i *importer) unread(file string, n *node) {
 	for _, leaf := range n.unread() {
 		key := leaf.path[strings.LastIndexByte(leaf.path, '.')+1:]
+		if strings.Contains(leaf.path, ".map.") {
+			key = "map" // of places
+		}
 		i.left(file, leaf.line, leaf.path, "%s", cmp.Or(reasons[key], "has no counterpart here"))
 	}
 }

@@ -23,11 +23,14 @@ type dynamic struct {
 var (
 	// dynamicType matches a record of gdnsd's own types. They are read as TXT, so that names and TTLs are read as usual.
 	dynamicType = regexp.MustCompile(`(?m)(^|\s)(DYNA|DYNC)\s+([^\s;]+)`)
-	// twoTTLs matches the TTL of a record that also has a minimum TTL.
+	// twoTTLs matches the TTL of a record with a least TTL after it.
 	twoTTLs = regexp.MustCompile(`(?m)(\s\d+[smhdwSMHDW]?)/(\d+[smhdwSMHDW]?\s)`)
 	// limits matches directives that say how many addresses an answer has.
 	limits = regexp.MustCompile(`(?m)^\s*\$ADDR_LIMIT_V[46]\b.*$`)
 )
+
+// hasTTL matches the directive that gives records a TTL.
+var hasTTL = regexp.MustCompile(`(?m)^\$TTL\s`)
 
 // marks begin the text of a record that was not a TXT record.
 const (
@@ -46,6 +49,9 @@ func (i *importer) zone(path, text string) error {
 	}
 	text = twoTTLs.ReplaceAllStringFunc(text, func(t string) string { return t[:strings.IndexByte(t, '/')] + " " })
 	text = dynamicType.ReplaceAllString(text, `${1}TXT "gdnsd-$2 $3"`)
+	if !hasTTL.MatchString(text) {
+		i.left(path, 1, "$TTL", "is missing: a record without a TTL has that of the record before it, or one hour")
+	}
 	zone := i.zoneName(path)
 	return zonefile.Each(strings.NewReader(text), path, zone, func(rr dns.RR, line int) {
 		switch rr := rr.(type) {
