@@ -471,3 +471,17 @@ func TestTheZonesOwnRecordsHaveTheirOwnTTL(t *testing.T) {
 		}
 	}
 }
+
+// TestTheReadmesRecordsAreValid reads its example of a file.
+func TestTheReadmesRecordsAreValid(t *testing.T) {
+	data, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(data), "~~~ txt\n$TTL")
+	text, _, _ = strings.Cut("$TTL"+text, "~~~")
+	content, err := zonefile.Read(strings.NewReader(text), "records", []zonefile.Apex{{Zone: "fn.example.org."}})
+	if err != nil || len(content.Faults) > 0 || content.Len() < 9 {
+		t.Error(content, err)
+	}
+}
