@@ -7,6 +7,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
 	"github.com/nearcast/nearcast/plugin/nearcast/zonefile"
 )
 
@@ -22,6 +23,10 @@ func (a *answer) ofFile(w dns.ResponseWriter, file *zonefile.Zone, name []byte) 
 		return true, rcode, err
 	}
 	node := file.At(name)
+	if name[0] == '_' && file.Speaks(name) {
+		rcode, err = a.about(w, file, node, name)
+		return true, rcode, err
+	}
 	if node.Types() == nil {
 		return false, 0, nil
 	}
@@ -31,6 +36,20 @@ func (a *answer) ofFile(w dns.ResponseWriter, file *zonefile.Zone, name []byte) 
 	}
 	rcode, err = a.fixed(w, node)
 	return true, rcode, err
+}
+
+// about answers for a name that says something about one of the file's names: from the file alone. Node is the name's
+// own; nil if it has none.
+func (a *answer) about(w dns.ResponseWriter, file *zonefile.Zone, node *zonefile.Node, name []byte) (int, error) {
+	if node != nil {
+		return a.fixed(w, node)
+	}
+	if wild := file.Encloser(name).Wildcard; wild != nil {
+		imputed.To(a.ctx, wild.Name)
+		return a.fixed(w, wild)
+	}
+	imputed.Absent(a.ctx, a.zone.Name)
+	return a.negative(w, outcomeAbsent, dns.RcodeNameError)
 }
 
 // isOthers reports whether a function has the name, or a VIP whose reverse name it is.
@@ -44,7 +63,7 @@ func (a *answer) fixed(w dns.ResponseWriter, node *zonefile.Node) (int, error) {
 	a.owner = owner{kind: ownerFixed, node: node}
 	alias := node.Set(dns.TypeCNAME)
 	switch {
-	case a.qtype() == dns.TypeANY:
+	case a.qtype() == dns.TypeANY && len(node.Sets) > 0:
 		a.addHINFO(seconds(a.n.settings.ttls.most))
 	case a.addFixed(node):
 	case alias != nil && !a.asksProof():

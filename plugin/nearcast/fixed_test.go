@@ -58,7 +58,7 @@ func withRecords(t *testing.T, lines string) *server {
 	t.Helper()
 	dir := federated(t, hello,
 		fixture.Function{Name: "static", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames},
-		fixture.Function{Name: "apps", Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.apps.fn.example.org,*.wild.fn.example.org,x.corp.fn.example.org,*.er.fn.example.org"), Clusters: fixture.ThreeNames},
+		fixture.Function{Name: "apps", Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.apps.fn.example.org,*.wild.fn.example.org,x.corp.fn.example.org,*.er.fn.example.org,_acme-challenge.mail.fn.example.org,*.mail.fn.example.org,*.static.demo.fn.example.org", "nearcast.dev/txt", "of a tenant"), Clusters: fixture.ThreeNames},
 	)
 	fixture.Write(t, filepath.Join(dir, "records"), zoneRecords)
 	fixture.Key(t, dir, "key")
@@ -114,6 +114,9 @@ func TestTheRecordsOfAFileAreAnsweredBesideFunctions(t *testing.T) {
 		"_acme-challenge.hello.demo TXT": `_acme-challenge.hello.demo 3600 TXT "token"`,
 		"_http._tcp.hello.demo SRV":      "_http._tcp.hello.demo 3600 SRV 0 0 8080 mail",
 		"_tcp.hello.demo SRV":            "SOA",
+		"_acme-challenge.mail TXT":       "NXDOMAIN | SOA",
+		"_x._y.static.demo TXT":          "NXDOMAIN | SOA",
+		"_dmarc.hello.demo TXT":          "NXDOMAIN | SOA",
 		"static.demo A":                  "static.demo 3600 A 192.0.2.81",
 		"_http._tcp.static.demo SRV":     "NXDOMAIN | SOA",
 		"a.wild A":                       "a.wild 3600 A 192.0.2.82",

@@ -123,6 +123,16 @@ func parent(name []byte) []byte {
 
 var dot = []byte{'.'}
 
+// Speaks reports whether the name begins with an underscore and says something about a name that leaves no room for a
+// function (RFC 8552). A tenant's function at _acme-challenge.mail would get a certificate for mail.
+func (z *Zone) Speaks(name []byte) bool {
+	about := name
+	for len(about) > 0 && about[0] == '_' {
+		about = parent(about)
+	}
+	return len(about) < len(name) && z.At(about).Excludes()
+}
+
 // Set returns the records of the type; nil if there are none, or if the node is nil.
 func (n *Node) Set(rrtype uint16) []dns.RR {
 	if n == nil {
@@ -158,7 +168,7 @@ func (n *Node) Excludes() bool {
 // Taken reports whether the file leaves no room for a function of the name, which may begin with an asterisk. A nil
 // zone leaves it for all.
 func (z *Zone) Taken(name []byte) bool {
-	return z != nil && (z.Cut(name) != nil || z.At(name).Excludes())
+	return z != nil && (z.Cut(name) != nil || z.At(name).Excludes() || z.Speaks(name))
 }
 
 // Exclusive returns the names that leave no room for a function, with the first of the sets because of which. Those
