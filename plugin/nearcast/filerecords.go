@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/nearcast/nearcast/internal/base/filewatch"
 	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/site"
@@ -158,8 +156,12 @@ func (n *Nearcast) followConflicts(ctx context.Context) {
 	log := newly(nil)
 	ticker := time.NewTicker(conflictsEvery)
 	defer ticker.Stop()
+	var names *site.Names
+	var file *standing
 	for {
-		if v := n.site.View(); v != nil {
+		v, now := n.site.View(), n.settings.records.standing.Load()
+		if v != nil && (v.Names != names || now != file) {
+			names, file = v.Names, now
 			log(append(n.misplaced(), n.conflicts(v)...))
 		}
 		select {
@@ -173,17 +175,30 @@ func (n *Nearcast) followConflicts(ctx context.Context) {
 // conflictsEvery is how often functions and the file are compared: either may change, and a person is to read of it.
 const conflictsEvery = 10 * time.Second
 
-// conflicts are the public functions from which the file takes a name.
+// maxConflicts is how many functions are named.
+const maxConflicts = 100
+
+// conflicts are the functions from which the file takes a name.
 func (n *Nearcast) conflicts(v *site.View) (all []error) {
-	for i := range n.Zones {
-		for name, set := range n.Zones[i].records().Exclusive() {
-			at := strings.TrimPrefix(name, "*.")
-			function, existence := v.Names.Lookup([]byte(name), nil)
-			if existence == site.Exact && n.zoneOf([]byte(at)) == &n.Zones[i] {
-				all = append(all, fmt.Errorf("%s:%d: %s is also a name of %s, which is not answered there: remove these %s records, or give the function another name",
-					n.settings.records.path, set.Line, name, v.State.Functions.At(function), dns.Type(set.Type)))
+	more := 0
+	for _, f := range v.State.All() {
+		for _, hostname := range f.Hostnames {
+			z := n.zoneOf([]byte(strings.TrimPrefix(hostname, "*.")))
+			if z == nil {
+				continue // it is another block's
+			}
+			switch what, line := z.records().Why([]byte(hostname)); {
+			case what == "":
+			case len(all) == maxConflicts:
+				more++
+			default:
+				all = append(all, fmt.Errorf("%s:%d: %s, a name of %s, is not answered with the function, because of these %s: remove them, or give the function another name",
+					n.settings.records.path, line, hostname, f, what))
 			}
 		}
+	}
+	if more > 0 {
+		all = append(all, fmt.Errorf("%s: takes %d more names from functions", n.settings.records.path, more))
 	}
 	return all
 }

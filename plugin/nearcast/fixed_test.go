@@ -359,7 +359,7 @@ func TestStatusShowsTheFileOfRecords(t *testing.T) {
 		return strings.ReplaceAll(fmt.Sprint(st.Records), dir+"/", "")
 	}
 	if got, want := status(), "[{records 2 [records:2: fn.example.org. NS: the zone's name servers are those of `ns` "+
-		"records:3: hello.demo.fn.example.org. is also a name of Service demo/hello, which is not answered there: remove these A records, or give the function another name]}]"; got != want {
+		"records:3: hello.demo.fn.example.org., a name of Service demo/hello, is not answered with the function, because of these A records of hello.demo.fn.example.org.: remove them, or give the function another name]}]"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	fixture.Write(t, path, "a A 192.0.2\n")
@@ -396,15 +396,17 @@ func TestRecordsOfAReverseZone(t *testing.T) {
 // TestCheckNamesFunctionsAndRecordsThatAreNotAnswered has a function at a name of the file, and a record in another
 // block's zone.
 func TestCheckNamesFunctionsAndRecordsThatAreNotAnswered(t *testing.T) {
-	dir := federated(t, hello)
+	dir := federated(t, hello, hosted("low", "low.corp.fn.example.org"), hosted("about", "_acme-challenge.mail.fn.example.org"))
 	corefile := filepath.Join(dir, "Corefile")
 	inner := strings.Replace(atMkCore, "fn.example.org:0", "in.fn.example.org:0", 1)
 	fixture.Write(t, corefile, strings.ReplaceAll(strings.Replace(atMkCore, "cluster", "records DIR/records\ncluster", 1)+"\n"+inner, "DIR", dir))
-	fixture.Write(t, filepath.Join(dir, "records"), "hello.demo TXT a\nhello.demo AAAA 2001:db8::1\nx.in A 192.0.2.1\n")
+	fixture.Write(t, filepath.Join(dir, "records"), "hello.demo TXT a\nhello.demo AAAA 2001:db8::1\nx.in A 192.0.2.1\ncorp NS ns.example.net.\nmail A 192.0.2.25\n")
 	_, faults, warnings := Check(corefile)
 	all := fmt.Sprint(faults, warnings)
 	for _, want := range []string{
-		"records:2: hello.demo.fn.example.org. is also a name of Service demo/hello, which is not answered there",
+		"records:2: hello.demo.fn.example.org., a name of Service demo/hello, is not answered with the function, because of these AAAA records of hello.demo.fn.example.org.: remove them",
+		"records:4: low.corp.fn.example.org., a name of Service demo/low, is not answered with the function, because of these NS records of corp.fn.example.org.",
+		"records:5: _acme-challenge.mail.fn.example.org., a name of Service demo/about, is not answered with the function, because of these A records of mail.fn.example.org.",
 		"records:3: x.in.fn.example.org. is in the zone in.fn.example.org., which another block serves",
 	} {
 		if strings.Count(all, want) != 1 {

@@ -4,7 +4,6 @@ package zonefile
 
 import (
 	"bytes"
-	"iter"
 	"slices"
 
 	"github.com/miekg/dns"
@@ -162,8 +161,10 @@ var exclusive = [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB
 
 // Excludes reports whether the records of the name leave no room for a function. A nil node does not.
 func (n *Node) Excludes() bool {
-	return n != nil && slices.ContainsFunc(n.Sets, func(s Set) bool { return slices.Contains(exclusive[:], s.Type) })
+	return n != nil && slices.ContainsFunc(n.Sets, isExclusive)
 }
+
+func isExclusive(s Set) bool { return slices.Contains(exclusive[:], s.Type) }
 
 // Taken reports whether the file leaves no room for a function of the name, which may begin with an asterisk. A nil
 // zone leaves it for all.
@@ -171,20 +172,20 @@ func (z *Zone) Taken(name []byte) bool {
 	return z != nil && (z.Cut(name) != nil || z.At(name).Excludes() || z.Speaks(name))
 }
 
-// Exclusive returns the names that leave no room for a function, with the first of the sets because of which. Those
-// below delegations are not among them.
-func (z *Zone) Exclusive() iter.Seq2[string, Set] {
-	return func(yield func(string, Set) bool) {
-		if z == nil {
-			return
-		}
-		for _, name := range z.names() {
-			i := slices.IndexFunc(z.nodes[name].Sets, func(s Set) bool { return slices.Contains(exclusive[:], s.Type) })
-			if i >= 0 && name != z.name && !yield(name, z.nodes[name].Sets[i]) {
-				return
-			}
-		}
+// Why says which records leave no room for a function of the name, and their line; "" if there is room.
+func (z *Zone) Why(name []byte) (what string, line int) {
+	if !z.Taken(name) {
+		return "", 0
 	}
+	if cut := z.Cut(name); cut != nil {
+		return "NS records of " + cut.Name, cut.lineOf(dns.TypeNS)
+	}
+	for !z.At(name).Excludes() {
+		name = parent(name) // it says something about that
+	}
+	node := z.At(name)
+	set := node.Sets[slices.IndexFunc(node.Sets, isExclusive)]
+	return dns.Type(set.Type).String() + " records of " + node.Name, set.Line
 }
 
 // Within returns a node with records at or below the name; nil if there is none.
