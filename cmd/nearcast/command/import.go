@@ -34,8 +34,9 @@ gdnsd's DYNA and DYNC records. A zone has the name of its file, or that of --zon
 Everything in a FILE that cannot be carried over is listed with its line and a reason;
 nothing is left out silently. Values that no reason is known for "have no counterpart
 here". Datacenters, geo tags and labels of addresses become names of clusters: give
-those that Karmada calls otherwise with --cluster. Check the result with nearcast check.
-Karmada must place the Services on the clusters, with a PropagationPolicy.`,
+those that Karmada calls otherwise with --cluster. Check functions.yaml, and the Corefile
+that names records, with nearcast check. Karmada must place the Services on the clusters,
+with a PropagationPolicy.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name the files to import; for example `nearcast import /etc/gdnsd/config /etc/gdnsd/zones/example.org`")
