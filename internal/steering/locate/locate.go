@@ -255,6 +255,10 @@ func (t *Table) Resolver(a netip.Addr) (ID, bool) { return t.resolvers.Lookup(a)
 // Location returns the location with the ID; the zero Location for the special IDs above.
 func (t *Table) Location(id ID) Location { return t.locations[id] }
 
+// IsUnread reports whether there are entries that have never been readable: where a client is, is then not
+// known for sure.
+func (t *Table) IsUnread() bool { return t.unread }
+
 // Named returns the locations that entries name, without those that only databases have:
 // a database has every country.
 func (t *Table) Named() []Location { return t.locations[Embedded+1 : t.named] }

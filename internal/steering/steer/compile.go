@@ -127,9 +127,14 @@ func (c *compiling) newCommon(f *federation.Function, like likeCompiled) *common
 	return one
 }
 
-// whenDown returns what is answered while all of the function is down.
+// whenDown returns what is answered while all of the function is down. Where the operator limits the
+// clusters, a tenant's fallback, which may be anywhere, does not count.
 func (t *Table) whenDown(f *federation.Function) *policy.WhenDown {
-	return cmp.Or(f.WhenDown, t.Policy.WhenDown, t.WhenDown)
+	own := f.WhenDown
+	if own.Fallback() && t.Policy.Clusters.Limits() {
+		own = nil
+	}
+	return cmp.Or(own, t.Policy.WhenDown, t.WhenDown)
 }
 
 func (m *memo) intern(one *Modifier) *Modifier {

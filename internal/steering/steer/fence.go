@@ -43,21 +43,25 @@ func broken(fences []policy.Fence, region string, zones []string) *policy.Fence 
 // turnsAway returns the fence that the client is outside of; nil if it is inside of all. It does not
 // allocate.
 func (f *fences) turnsAway(t *Table, q *Question) *policy.Fence {
-	if f.clients == nil {
+	switch {
+	case f.clients == nil:
 		return nil
-	}
-	if t.isLocal(q) && (q.From != nil || t.Locations != locate.Unread) {
+	case q.From != nil && !q.From.local:
+		return brokenBy(f.clients, q.From.at)
+	case q.From == nil && t.Locations.IsUnread():
+		return &f.clients[0] // nobody knows where the client is
+	case t.isLocal(q):
 		return broken(f.clients, t.here.region, t.here.zones)
 	}
-	l := t.Locations.Location(q.Location)
-	if q.From != nil {
-		l = q.From.at
+	return brokenBy(f.clients, t.Locations.Location(q.Location))
+}
+
+func brokenBy(fences []policy.Fence, l locate.Location) *policy.Fence {
+	if l.Zone == "" {
+		return broken(fences, l.Region, nil)
 	}
 	zone := [1]string{l.Zone}
-	if l.Zone == "" {
-		return broken(f.clients, l.Region, nil)
-	}
-	return broken(f.clients, l.Region, zone[:])
+	return broken(fences, l.Region, zone[:])
 }
 
 // TurnsAway reports whether clients at the vantage are outside of the function's fences.

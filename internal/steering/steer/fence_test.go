@@ -2,6 +2,7 @@ package steer
 
 import (
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -119,11 +120,14 @@ func withPolicy(f *federation.Function, rule *policy.Rule) *federation.Function 
 // TestAFenceHoldsWithoutATableOfLocations turns clients away whose location is not known because the
 // table could not be read.
 func TestAFenceHoldsWithoutATableOfLocations(t *testing.T) {
-	state := world(function(federation.Annotated{Policy: written("nearest allow clients mk")}))
-	for at, want := range map[*locate.Table]bool{locate.Unread: true, locate.Empty: false} {
-		compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: policy.Default, Locations: at}, nil)
-		if got := compiled.Pick(compiled.Stand(Unprobed, nil), Question{}); got.Fenced != want {
-			t.Errorf("unread %t: %+v", want, got)
+	missing, _ := locate.Files{Locations: filepath.Join(t.TempDir(), "missing.csv")}.Load()
+	for _, text := range []string{"nearest allow clients mk", "nearest deny clients us"} {
+		state := world(function(federation.Annotated{Policy: written(text)}))
+		for at, want := range map[*locate.Table]bool{locate.Unread: true, missing: true, locate.Empty: false} {
+			compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: policy.Default, Locations: at}, nil)
+			if got := compiled.Pick(compiled.Stand(Unprobed, nil), Question{}); got.Fenced != want {
+				t.Errorf("%s: unread %t: %+v", text, want, got)
+			}
 		}
 	}
 }
@@ -201,6 +205,8 @@ func TestTheNearestSayWhatIsAnsweredWhenAllIsDown(t *testing.T) {
 		{"answer", "nearest when-down fail", "fail", "answer"},
 		{"", "nearest when-down fail", "answer", "fail"},
 		{"", "nearest", "fallback 192.0.2.7", "fallback 192.0.2.7"},
+		{"fallback 192.0.2.8", "nearest deny clusters br", "fallback 192.0.2.7", "fallback 192.0.2.7"},
+		{"fail", "nearest deny clusters br", "answer", "fail"},
 	} {
 		f := function(federation.Annotated{})
 		f.Unusual = &federation.Unusual{WhenDown: when(c.function)}

@@ -303,7 +303,7 @@ func TestEqualStandingsShareTheirMasks(t *testing.T) {
 
 func TestPickDoesNotAllocate(t *testing.T) {
 	var functions []*federation.Function
-	for _, text := range append(policy.Names(), "weighted sticky") {
+	for _, text := range append(policy.Names(), "weighted sticky", "nearest 2 allow clients us,mk/mk-stip deny clusters br") {
 		functions = append(functions, function(federation.Annotated{Policy: written(text)}))
 	}
 	state := world(functions...)
@@ -311,8 +311,11 @@ func TestPickDoesNotAllocate(t *testing.T) {
 	s := compiled.Stand(verdicts{0: {State: health.Up, Load: 0.9}}.of, nil)
 	client := netip.MustParseAddr("10.2.0.1")
 	for f := range state.Functions.Len() {
-		if n := testing.AllocsPerRun(100, func() { compiled.Pick(s, Question{Function: f, Client: client}) }); n > 0 {
-			t.Errorf("%s: %.0f allocations", state.Functions.At(f).Policy, n)
+		for _, at := range []string{"10.2.0.1", "10.3.0.1", "192.0.2.1"} {
+			id, _ := table.Lookup(netip.MustParseAddr(at))
+			if n := testing.AllocsPerRun(100, func() { compiled.Pick(s, Question{Function: f, Client: client, Location: id}) }); n > 0 {
+				t.Errorf("%s from %s: %.0f allocations", state.Functions.At(f).Policy, at, n)
+			}
 		}
 	}
 }
