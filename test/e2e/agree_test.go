@@ -163,10 +163,11 @@ func ourServer(t *testing.T, nets map[netip.Prefix]string, sorted []netip.Prefix
 	return port
 }
 
-const equivalentZone = `$TTL 30
+const equivalentZone = `$TTL 7200
 @ SOA ns1 hostmaster 1 86400 7200 3600000 5
 @ NS ns1
 ns1 A 127.0.0.1
+$TTL 30
 `
 
 func gdnsdServer(t *testing.T, nets map[netip.Prefix]string, sorted []netip.Prefix) string {
