@@ -38,10 +38,20 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// changing is held while the list of CoreDNS's instances changes: a plugin that reads it while its server starts
+// would race with another server that stops. A process has one server otherwise.
+var changing sync.Mutex
+
 // Start starts CoreDNS. LOOPBACK in the Corefile stands for an address that no other server
 // has. The caller calls Stop.
 func Start(corefile string) (*caddy.Instance, error) {
-	return caddy.Start(input(corefile, fixture.AnotherLoopback()))
+	return start(input(corefile, fixture.AnotherLoopback()))
+}
+
+func start(corefile caddy.Input) (*caddy.Instance, error) {
+	changing.Lock()
+	defer changing.Unlock()
+	return caddy.Start(corefile)
 }
 
 // input is a Corefile as caddy takes it.
@@ -56,7 +66,10 @@ func Stop(instance *caddy.Instance) error {
 	for _, s := range instance.Servers() {
 		warmUp(s)
 	}
-	return errors.Join(append(instance.ShutdownCallbacks(), instance.Stop())...)
+	callbacks := instance.ShutdownCallbacks()
+	changing.Lock()
+	defer changing.Unlock()
+	return errors.Join(append(callbacks, instance.Stop())...)
 }
 
 // warmUp returns when the server serves, or after a second for each transport.
@@ -86,7 +99,7 @@ type Server struct {
 func Serve(t testing.TB, corefile string) *Server {
 	t.Helper()
 	s := &Server{host: fixture.AnotherLoopback()}
-	instance, err := caddy.Start(input(corefile, s.host))
+	instance, err := start(input(corefile, s.host))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, corefile)
 	}
@@ -111,7 +124,9 @@ func (s *Server) Stop() error {
 // Restart reloads the server with another Corefile, in which LOOPBACK is the address that it
 // had. If that fails, the server goes on as it was.
 func (s *Server) Restart(corefile string) error {
+	changing.Lock()
 	next, err := s.Instance.Restart(input(corefile, s.host))
+	changing.Unlock()
 	if err == nil {
 		s.follow(next)
 	}

@@ -238,7 +238,7 @@ func (s *Set) open(v *site.View) {
 
 func (s *Set) openZone(apex *Apex, scope Scope, name string) *writtenZone {
 	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed(), records: apex.records()}
-	z := &writtenZone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
+	z := &writtenZone{Scope: scope, head: h, current: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
 	if h := z.book.now.Load(); h != nil && time.Since(time.Unix(int64(h.serial), 0)) < recent {
 		s.notify(z) // the process may have stopped before it sent the NOTIFY
 	}

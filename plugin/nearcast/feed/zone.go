@@ -14,10 +14,13 @@ import (
 // writtenZone is one scope of one apex, with the state of its writer.
 type writtenZone struct {
 	Scope
+	// head does not change: those who transfer the zone read it.
 	head *head
 	book *Book
 
-	from *steer.Vantage // as of the View
+	// current is the head with the operator's records as they are now.
+	current *head
+	from    *steer.Vantage // as of the View
 	// base is the history that the entries made; nil if they made none.
 	base    *history
 	entries []*entry // by the View's functions; nil for those that are not in the zone
@@ -43,12 +46,12 @@ func (z *writtenZone) shows(f *federation.Function, r *rules) bool {
 // functions.
 func (z *writtenZone) reread() {
 	now := z.head.apex.records()
-	if now == z.head.records {
+	if now == z.current.records {
 		return
 	}
 	h := *z.head
 	h.records = now
-	z.head, z.entries, z.base, z.gone, z.come = &h, nil, nil, nil, nil
+	z.current, z.entries, z.base, z.gone, z.come = &h, nil, nil, nil, nil
 }
 
 // content is all nodes of the entries, sorted.
@@ -77,7 +80,7 @@ func (z *writtenZone) publish(set *Set) bool {
 			return true
 		}
 	}
-	h, changed := z.book.replace(set, z.head, z.content())
+	h, changed := z.book.replace(set, z.current, z.content())
 	z.base = h
 	return changed
 }
